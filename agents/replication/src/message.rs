@@ -1,0 +1,556 @@
+//! What the two ends of a stream say to each other, and the same records in the spool.
+//!
+//! A batch is a *difference of states*, not a sequence of events: which objects are new or changed, and which names
+//! now stand for which object. It can therefore be applied again after a crash without harm. Encoding is by hand:
+//! fixed-width little-endian numbers and byte strings with a 32-bit length, each length checked against a cap before
+//! anything is allocated.
+
+use crate::meta::{Meta, ObjectKind, Oid};
+use model::{Epoch, Mark};
+
+/// Largest piece of content in one record.
+pub const DATA_BYTES_MAX: usize = 256 << 10;
+/// Largest encoded message; a frame's payload is never larger.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+pub const NAME_BYTES_MAX: usize = 255;
+/// Longest path below a root that is ever exchanged.
+pub const PATH_BYTES_MAX: usize = 64 << 10;
+pub const SYMLINK_BYTES_MAX: usize = 4096;
+/// Most extended attributes of one object, and the most bytes they may have in all.
+pub const XATTRS_MAX: usize = 1024;
+pub const XATTR_BYTES_MAX: usize = 512 << 10;
+pub const LINEAGE_BYTES_MAX: usize = 64;
+pub const TEXT_BYTES_MAX: usize = 4096;
+
+/// What a batch is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BatchKind {
+    /// Changes that were followed; its mark becomes the target's position once it is durable.
+    Live = 1,
+    /// A part of a synchronization; the position moves only at `MirrorEnd`.
+    Part = 2,
+    /// What a full spool could not hold: the difference since the target's position, read from the source as it is now.
+    Resync = 3,
+}
+
+/// How a batch was read; see `data-path`, classes of consistency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Class {
+    /// Files may have been read at different times, or while they changed.
+    Fuzzy = 0,
+    /// Each file was read while nobody changed it.
+    FileStable = 1,
+}
+
+/// What a `Node` record says of the content of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Content {
+    /// As it is; also for objects without content.
+    Keep = 0,
+    /// `Data` records and one `DataEnd` follow at once, and replace all of it.
+    Follows = 1,
+    /// It was gone before it could be read; a later batch takes the name away.
+    Gone = 2,
+}
+
+/// What a target does first when it does not follow the source's lineage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OrphanPolicy {
+    Keep = 0,
+    Delete = 1,
+    Quarantine = 2,
+}
+
+/// One entry of a listing: a name below a root, in byte order of `path`, directories before what they hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Index of the root in the scenario's list.
+    pub root: u32,
+    /// Path below the root without a leading `/`; empty for the root itself.
+    pub path: Vec<u8>,
+    pub meta: Meta,
+    /// Equal for all names of one object within a listing.
+    pub object: u64,
+    /// Content of a file, when it was asked for and could be read.
+    pub hash: Option<[u8; 32]>,
+}
+
+/// One message. Source to target unless stated otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Target to source, first: what the target holds. `dirty`: a synchronization was begun and not ended.
+    Welcome {
+        lineage: Option<Vec<u8>>,
+        synced: Option<Mark>,
+        dirty: bool,
+    },
+    /// The target follows `lineage` up to `from`: batches after it come next.
+    Continue {
+        lineage: Vec<u8>,
+        from: Mark,
+    },
+    /// The target is to list what it has; a synchronization to `lineage` follows. Trusting equal size and time
+    /// instead of content is asked for by `hash: false`.
+    Mirror {
+        lineage: Vec<u8>,
+        hash: bool,
+        orphans: OrphanPolicy,
+        set_aside: Option<Epoch>,
+    },
+    /// The target is to list what it has, with content hashes, and change nothing.
+    Compare,
+    /// Target to source: a piece of a listing.
+    Listing(Vec<Entry>),
+    /// Target to source: the listing is over; `unreadable` entries could not be listed.
+    ListingEnd {
+        unreadable: u64,
+    },
+    /// The target moves `path` to the quarantine of the epoch given by `Mirror`, with all below it.
+    SetAside {
+        root: u32,
+        path: Vec<u8>,
+        why: String,
+    },
+    BatchBegin {
+        mark: Mark,
+        kind: BatchKind,
+        class: Class,
+    },
+    /// The object at `path` becomes `oid` as it is; its names beyond that one follow as `Link`.
+    Adopt {
+        oid: Oid,
+        root: u32,
+        path: Vec<u8>,
+    },
+    /// The object exists with this meta.
+    Node {
+        oid: Oid,
+        meta: Meta,
+        content: Content,
+    },
+    /// A piece of the content announced by the last `Node`; what no piece covers is a hole.
+    Data {
+        oid: Oid,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    /// The content is complete: its length and its blake3.
+    DataEnd {
+        oid: Oid,
+        size: u64,
+        hash: [u8; 32],
+    },
+    /// `name` in `parent` stands for `oid`, whatever it stood for before.
+    Link {
+        parent: Oid,
+        name: Vec<u8>,
+        oid: Oid,
+    },
+    /// `name` in `parent` stood for `oid` and is gone.
+    Unlink {
+        parent: Oid,
+        name: Vec<u8>,
+        oid: Oid,
+    },
+    /// Everything of the batch was sent; `digest` is the blake3 of the encoded records between begin and end.
+    BatchEnd {
+        mark: Mark,
+        records: u64,
+        digest: [u8; 32],
+    },
+    /// The synchronization is over and its state is `mark`. Only when `complete` may orphans be touched.
+    MirrorEnd {
+        mark: Mark,
+        complete: bool,
+    },
+    /// The source's clock, in nanoseconds since 1970, when everything up to `mark` had been sent.
+    Heartbeat {
+        at: u64,
+        mark: Mark,
+    },
+    /// Target to source: how far it is. `synced` frees the spool; `heartbeat` echoes the last one applied.
+    Ack {
+        applied: Option<Mark>,
+        synced: Option<Mark>,
+        heartbeat: u64,
+    },
+    /// Target to source: it stands still for now, and why; an empty text ends that.
+    Stalled {
+        why: String,
+    },
+    /// Either way: the session ends because of this.
+    Failed {
+        why: String,
+    },
+}
+
+macro_rules! message_types {
+    ($($variant:ident = $number:literal),* $(,)?) => {
+        impl Message {
+            /// The frame type that stands for this variant.
+            pub fn kind(&self) -> u16 {
+                match self { $(Message::$variant { .. } => $number),* }
+            }
+        }
+
+        /// All frame types of this protocol, for tests over all of them.
+        pub const KINDS: &[u16] = &[$($number),*];
+    };
+}
+
+message_types! {
+    Welcome = 0x100, Continue = 0x101, Mirror = 0x102, Compare = 0x103, Listing = 0x104, ListingEnd = 0x105,
+    SetAside = 0x106, BatchBegin = 0x110, Adopt = 0x111, Node = 0x112, Data = 0x113, DataEnd = 0x114, Link = 0x115,
+    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
+}
+
+/// Why bytes are not a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("unknown message type {0:#06x}")]
+    Kind(u16),
+    #[error("the message ends before {0}")]
+    Short(&'static str),
+    #[error("{what} of {length} bytes is larger than the limit of {limit}")]
+    TooLong { what: &'static str, length: usize, limit: usize },
+    #[error("{0} has a value that does not exist")]
+    Value(&'static str),
+    #[error("{0} bytes follow the end of the message")]
+    Trailing(usize),
+}
+
+impl Message {
+    /// The body of the message, without its type.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer(Vec::with_capacity(64));
+        match self {
+            Message::Welcome { lineage, synced, dirty } => {
+                out.option(lineage.as_ref(), |out, lineage| out.bytes(lineage));
+                out.option(synced.as_ref(), |out, mark| out.mark(*mark));
+                out.u8(u8::from(*dirty));
+            }
+            Message::Continue { lineage, from } => {
+                out.bytes(lineage);
+                out.mark(*from);
+            }
+            Message::Mirror { lineage, hash, orphans, set_aside } => {
+                out.bytes(lineage);
+                out.u8(u8::from(*hash));
+                out.u8(*orphans as u8);
+                out.option(set_aside.as_ref(), |out, epoch| out.u64(epoch.0));
+            }
+            Message::Compare => {}
+            Message::Listing(entries) => {
+                out.u32(entries.len() as u32);
+                entries.iter().for_each(|entry| out.entry(entry));
+            }
+            Message::ListingEnd { unreadable } => out.u64(*unreadable),
+            Message::SetAside { root, path, why } => {
+                out.u32(*root);
+                out.bytes(path);
+                out.bytes(why.as_bytes());
+            }
+            Message::BatchBegin { mark, kind, class } => {
+                out.mark(*mark);
+                out.u8(*kind as u8);
+                out.u8(*class as u8);
+            }
+            Message::Adopt { oid, root, path } => {
+                out.u64(oid.0);
+                out.u32(*root);
+                out.bytes(path);
+            }
+            Message::Node { oid, meta, content } => {
+                out.u64(oid.0);
+                out.meta(meta);
+                out.u8(*content as u8);
+            }
+            Message::Data { oid, offset, bytes } => {
+                out.u64(oid.0);
+                out.u64(*offset);
+                out.bytes(bytes);
+            }
+            Message::DataEnd { oid, size, hash } => {
+                out.u64(oid.0);
+                out.u64(*size);
+                out.0.extend_from_slice(hash);
+            }
+            Message::Link { parent, name, oid } | Message::Unlink { parent, name, oid } => {
+                out.u64(parent.0);
+                out.bytes(name);
+                out.u64(oid.0);
+            }
+            Message::BatchEnd { mark, records, digest } => {
+                out.mark(*mark);
+                out.u64(*records);
+                out.0.extend_from_slice(digest);
+            }
+            Message::MirrorEnd { mark, complete } => {
+                out.mark(*mark);
+                out.u8(u8::from(*complete));
+            }
+            Message::Heartbeat { at, mark } => {
+                out.u64(*at);
+                out.mark(*mark);
+            }
+            Message::Ack { applied, synced, heartbeat } => {
+                out.option(applied.as_ref(), |out, mark| out.mark(*mark));
+                out.option(synced.as_ref(), |out, mark| out.mark(*mark));
+                out.u64(*heartbeat);
+            }
+            Message::Stalled { why } | Message::Failed { why } => out.bytes(why.as_bytes()),
+        }
+        out.0
+    }
+
+    /// Reads a message of type `kind`. No length in it is trusted.
+    pub fn decode(kind: u16, body: &[u8]) -> Result<Self, DecodeError> {
+        let mut input = Reader(body);
+        let message = Self::decode_body(kind, &mut input)?;
+        if input.0.is_empty() { Ok(message) } else { Err(DecodeError::Trailing(input.0.len())) }
+    }
+
+    fn decode_body(kind: u16, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match kind {
+            0x100 => Message::Welcome {
+                lineage: input.option("lineage", |i| i.bytes("lineage", LINEAGE_BYTES_MAX))?,
+                synced: input.option("synced", Reader::mark)?,
+                dirty: input.bool("dirty")?,
+            },
+            0x101 => Message::Continue { lineage: input.bytes("lineage", LINEAGE_BYTES_MAX)?, from: input.mark()? },
+            0x102 => Message::Mirror {
+                lineage: input.bytes("lineage", LINEAGE_BYTES_MAX)?,
+                hash: input.bool("hash")?,
+                orphans: input.one_of(
+                    "orphans",
+                    &[OrphanPolicy::Keep, OrphanPolicy::Delete, OrphanPolicy::Quarantine],
+                    |p| p as u8,
+                )?,
+                set_aside: input.option("set aside", |i| Ok(Epoch(i.u64("set aside")?)))?,
+            },
+            0x103 => Message::Compare,
+            0x104 => Message::Listing(input.entries()?),
+            0x105 => Message::ListingEnd { unreadable: input.u64("unreadable")? },
+            0x106 => Message::SetAside {
+                root: input.u32("root")?,
+                path: input.bytes("path", PATH_BYTES_MAX)?,
+                why: input.text()?,
+            },
+            0x110 => Message::BatchBegin {
+                mark: input.mark()?,
+                kind: input
+                    .one_of("batch kind", &[BatchKind::Live, BatchKind::Part, BatchKind::Resync], |k| k as u8)?,
+                class: input.one_of("class", &[Class::Fuzzy, Class::FileStable], |c| c as u8)?,
+            },
+            0x111 => Message::Adopt {
+                oid: Oid(input.u64("oid")?),
+                root: input.u32("root")?,
+                path: input.bytes("path", PATH_BYTES_MAX)?,
+            },
+            0x112 => Message::Node {
+                oid: Oid(input.u64("oid")?),
+                meta: input.meta()?,
+                content: input.one_of("content", &[Content::Keep, Content::Follows, Content::Gone], |c| c as u8)?,
+            },
+            0x113 => Message::Data {
+                oid: Oid(input.u64("oid")?),
+                offset: input.u64("offset")?,
+                bytes: input.bytes("data", DATA_BYTES_MAX)?,
+            },
+            0x114 => Message::DataEnd { oid: Oid(input.u64("oid")?), size: input.u64("size")?, hash: input.hash()? },
+            0x115 => Message::Link {
+                parent: Oid(input.u64("parent")?),
+                name: input.bytes("name", NAME_BYTES_MAX)?,
+                oid: Oid(input.u64("oid")?),
+            },
+            0x116 => Message::Unlink {
+                parent: Oid(input.u64("parent")?),
+                name: input.bytes("name", NAME_BYTES_MAX)?,
+                oid: Oid(input.u64("oid")?),
+            },
+            0x117 => Message::BatchEnd { mark: input.mark()?, records: input.u64("records")?, digest: input.hash()? },
+            0x118 => Message::MirrorEnd { mark: input.mark()?, complete: input.bool("complete")? },
+            0x120 => Message::Heartbeat { at: input.u64("at")?, mark: input.mark()? },
+            0x121 => Message::Ack {
+                applied: input.option("applied", Reader::mark)?,
+                synced: input.option("synced", Reader::mark)?,
+                heartbeat: input.u64("heartbeat")?,
+            },
+            0x122 => Message::Stalled { why: input.text()? },
+            0x123 => Message::Failed { why: input.text()? },
+            other => return Err(DecodeError::Kind(other)),
+        })
+    }
+}
+
+/// Appends values in the wire encoding.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u8(&mut self, v: u8) {
+        self.0.push(v);
+    }
+
+    fn u32(&mut self, v: u32) {
+        self.0.extend_from_slice(&v.to_le_bytes());
+    }
+
+    fn u64(&mut self, v: u64) {
+        self.0.extend_from_slice(&v.to_le_bytes());
+    }
+
+    fn bytes(&mut self, v: &[u8]) {
+        self.u32(v.len() as u32);
+        self.0.extend_from_slice(v);
+    }
+
+    fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.u8(u8::from(value.is_some()));
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.u64(mark.epoch.0);
+        self.u64(mark.batch);
+    }
+
+    fn meta(&mut self, meta: &Meta) {
+        self.u8(meta.kind as u8);
+        self.u32(meta.mode);
+        self.u32(meta.uid);
+        self.u32(meta.gid);
+        self.u64(meta.mtime.0 as u64);
+        self.u32(meta.mtime.1);
+        self.u64(meta.size);
+        self.u64(meta.rdev);
+        self.bytes(&meta.link);
+        self.u32(meta.xattrs.len() as u32);
+        for (name, value) in &meta.xattrs {
+            self.bytes(name);
+            self.bytes(value);
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry) {
+        self.u32(entry.root);
+        self.bytes(&entry.path);
+        self.meta(&entry.meta);
+        self.u64(entry.object);
+        self.option(entry.hash, |out, hash| out.0.extend_from_slice(&hash));
+    }
+}
+
+/// Takes values off the front, refusing what is short or over a cap.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take(&mut self, what: &'static str, n: usize) -> Result<&[u8], DecodeError> {
+        let (head, tail) = self.0.split_at_checked(n).ok_or(DecodeError::Short(what))?;
+        self.0 = tail;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(what, N)?);
+        Ok(array)
+    }
+
+    fn u8(&mut self, what: &'static str) -> Result<u8, DecodeError> {
+        Ok(self.array::<1>(what)?[0])
+    }
+
+    fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+        Ok(u32::from_le_bytes(self.array(what)?))
+    }
+
+    fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    fn hash(&mut self) -> Result<[u8; 32], DecodeError> {
+        self.array("hash")
+    }
+
+    fn bool(&mut self, what: &'static str) -> Result<bool, DecodeError> {
+        match self.u8(what)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::Value(what)),
+        }
+    }
+
+    fn bytes(&mut self, what: &'static str, limit: usize) -> Result<Vec<u8>, DecodeError> {
+        let length = self.u32(what)? as usize;
+        if length > limit {
+            return Err(DecodeError::TooLong { what, length, limit });
+        }
+        Ok(self.take(what, length)?.to_vec())
+    }
+
+    fn text(&mut self) -> Result<String, DecodeError> {
+        Ok(String::from_utf8_lossy(&self.bytes("text", TEXT_BYTES_MAX)?).into_owned())
+    }
+
+    fn option<T>(
+        &mut self,
+        what: &'static str,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.bool(what)? { read(self).map(Some) } else { Ok(None) }
+    }
+
+    fn one_of<T: Copy>(&mut self, what: &'static str, all: &[T], byte: impl Fn(T) -> u8) -> Result<T, DecodeError> {
+        let got = self.u8(what)?;
+        all.iter().copied().find(|value| byte(*value) == got).ok_or(DecodeError::Value(what))
+    }
+
+    fn mark(&mut self) -> Result<Mark, DecodeError> {
+        Ok(Mark { epoch: Epoch(self.u64("epoch")?), batch: self.u64("batch")? })
+    }
+
+    fn meta(&mut self) -> Result<Meta, DecodeError> {
+        let kind = ObjectKind::from_byte(self.u8("kind")?).ok_or(DecodeError::Value("kind"))?;
+        let (mode, uid, gid) = (self.u32("mode")?, self.u32("uid")?, self.u32("gid")?);
+        let mtime = (self.u64("mtime")? as i64, self.u32("mtime")?);
+        if mode > 0o7777 || mtime.1 >= 1_000_000_000 {
+            return Err(DecodeError::Value("mode or mtime"));
+        }
+        let (size, rdev) = (self.u64("size")?, self.u64("rdev")?);
+        let link = self.bytes("symbolic link", SYMLINK_BYTES_MAX)?;
+        let xattrs = self.xattrs()?;
+        Ok(Meta { kind, mode, uid, gid, mtime, size, rdev, link, xattrs })
+    }
+
+    fn xattrs(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DecodeError> {
+        let count = self.u32("xattrs")? as usize;
+        if count > XATTRS_MAX {
+            return Err(DecodeError::TooLong { what: "xattrs", length: count, limit: XATTRS_MAX });
+        }
+        (0..count)
+            .map(|_| Ok((self.bytes("xattr name", NAME_BYTES_MAX)?, self.bytes("xattr", XATTR_BYTES_MAX)?)))
+            .collect()
+    }
+
+    fn entries(&mut self) -> Result<Vec<Entry>, DecodeError> {
+        let count = self.u32("entries")?;
+        // Not collected with a size hint: the count is the peer's word.
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            entries.push(Entry {
+                root: self.u32("root")?,
+                path: self.bytes("path", PATH_BYTES_MAX)?,
+                meta: self.meta()?,
+                object: self.u64("object")?,
+                hash: self.option("hash", Reader::hash)?,
+            });
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,112 @@
+//! One-shot orders. The order's id is `run/step/attempt`; a repeat is the same id and is answered from the agent's record.
+
+use crate::{
+    mark::Mark,
+    names::{MemberName, PointName, RootName},
+    units::Period,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Identifies one attempt at one step of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrandId(pub String);
+
+impl ErrandId {
+    pub fn new(run: &str, step: &str, attempt: u32) -> Self {
+        Self(format!("{run}/{step}/{attempt}"))
+    }
+}
+
+impl fmt::Display for ErrandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Who is to do what once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Errand {
+    pub member: MemberName,
+    pub work: Work,
+}
+
+/// What is to be done once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Work {
+    /// Take a barrier: answer with the mark that holds everything written before now.
+    Barrier,
+    /// Send clients to `active_host`: run `check`; if it does not exit 0 run `command`, then `check` again.
+    Redirect { point: PointName, active_host: String, command: Vec<String>, check: Vec<String>, timeout: Period },
+    /// Run every monitoring check once; succeeds when all pass.
+    Checks,
+    /// Copy until equal from a full comparison, on every outgoing stream.
+    Synchronize,
+    /// Compare both sides fully and change nothing.
+    Compare,
+    /// Write a new identity for a root that was halted.
+    AdoptRoot { root: RootName },
+}
+
+/// How an errand stands, as its agent remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ErrandOutcome {
+    /// Begun, with a word on how far it is.
+    Running {
+        progress: String,
+    },
+    Done(ErrandResult),
+    Failed {
+        message: String,
+    },
+    /// Begun before the agent stopped, and nobody knows how it ended.
+    Interrupted {
+        message: String,
+    },
+}
+
+/// What an errand found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ErrandResult {
+    /// One line for people.
+    pub message: String,
+    /// The position a barrier reached.
+    pub mark: Option<Mark>,
+    /// What a comparison found.
+    pub comparison: Option<Comparison>,
+    /// Hash of the script that ran, blake3 in hexadecimal.
+    pub script: Option<String>,
+}
+
+/// Most differences a comparison lists; the rest is counted.
+pub const DIFFERENCES_LISTED_MAX: usize = 1000;
+
+/// A full comparison of both sides of the streams of a scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Comparison {
+    pub entries: u64,
+    pub bytes: u64,
+    pub differences: u64,
+    /// The first `DIFFERENCES_LISTED_MAX` of them, in path order.
+    pub listed: Vec<Difference>,
+    /// What could not be read on either side; a comparison with any is not complete.
+    pub unreadable: u64,
+}
+
+/// One path that is not the same on both sides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Difference {
+    pub target: MemberName,
+    pub root: RootName,
+    /// Path below the root, escaped where it is not printable text.
+    pub path: String,
+    /// What differs, such as `only at the source`, `content`, `mode 0644 != 0600`.
+    pub what: String,
+}

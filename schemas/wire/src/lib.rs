@@ -1,0 +1,8 @@
+//! What travels between programs: control messages, stream greetings, data frames, the HTTP API and identity.
+//!
+//! Control bodies are JSON, so that model values travel whole and an older program skips what it does not know.
+//! File content travels as raw bytes in frames with a fixed binary header.
+
+pub mod api;
+pub mod control;
+pub mod frame;
