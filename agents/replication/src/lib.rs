@@ -4,6 +4,7 @@
 //! `index`, and writes the difference as a batch to the `spool`. A session hands batches to a `Peer`; the other end
 //! applies them beneath held root descriptors and answers how far it is durable.
 
+mod codec;
 pub mod failpoint;
 pub mod message;
 pub mod meta;

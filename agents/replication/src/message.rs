@@ -1,11 +1,13 @@
 //! What the two ends of a stream say to each other, and the same records in the spool.
 //!
 //! A batch is a *difference of states*, not a sequence of events: which objects are new or changed, and which names
-//! now stand for which object. It can therefore be applied again after a crash without harm. Encoding is by hand:
-//! fixed-width little-endian numbers and byte strings with a 32-bit length, each length checked against a cap before
-//! anything is allocated.
+//! now stand for which object. It can therefore be applied again after a crash without harm. `codec` has the encoding
+//! of the values.
 
-use crate::meta::{Meta, ObjectKind, Oid};
+use crate::{
+    codec::{Reader, Writer},
+    meta::{Meta, Oid},
+};
 use model::{Epoch, Mark};
 
 /// Largest piece of content in one record.
@@ -384,173 +386,5 @@ impl Message {
             0x123 => Message::Failed { why: input.text()? },
             other => return Err(DecodeError::Kind(other)),
         })
-    }
-}
-
-/// Appends values in the wire encoding.
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn u8(&mut self, v: u8) {
-        self.0.push(v);
-    }
-
-    fn u32(&mut self, v: u32) {
-        self.0.extend_from_slice(&v.to_le_bytes());
-    }
-
-    fn u64(&mut self, v: u64) {
-        self.0.extend_from_slice(&v.to_le_bytes());
-    }
-
-    fn bytes(&mut self, v: &[u8]) {
-        self.u32(v.len() as u32);
-        self.0.extend_from_slice(v);
-    }
-
-    fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
-        self.u8(u8::from(value.is_some()));
-        if let Some(value) = value {
-            write(self, value);
-        }
-    }
-
-    fn mark(&mut self, mark: Mark) {
-        self.u64(mark.epoch.0);
-        self.u64(mark.batch);
-    }
-
-    fn meta(&mut self, meta: &Meta) {
-        self.u8(meta.kind as u8);
-        self.u32(meta.mode);
-        self.u32(meta.uid);
-        self.u32(meta.gid);
-        self.u64(meta.mtime.0 as u64);
-        self.u32(meta.mtime.1);
-        self.u64(meta.size);
-        self.u64(meta.rdev);
-        self.bytes(&meta.link);
-        self.u32(meta.xattrs.len() as u32);
-        for (name, value) in &meta.xattrs {
-            self.bytes(name);
-            self.bytes(value);
-        }
-    }
-
-    fn entry(&mut self, entry: &Entry) {
-        self.u32(entry.root);
-        self.bytes(&entry.path);
-        self.meta(&entry.meta);
-        self.u64(entry.object);
-        self.option(entry.hash, |out, hash| out.0.extend_from_slice(&hash));
-    }
-}
-
-/// Takes values off the front, refusing what is short or over a cap.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn take(&mut self, what: &'static str, n: usize) -> Result<&[u8], DecodeError> {
-        let (head, tail) = self.0.split_at_checked(n).ok_or(DecodeError::Short(what))?;
-        self.0 = tail;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(what, N)?);
-        Ok(array)
-    }
-
-    fn u8(&mut self, what: &'static str) -> Result<u8, DecodeError> {
-        Ok(self.array::<1>(what)?[0])
-    }
-
-    fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
-        Ok(u32::from_le_bytes(self.array(what)?))
-    }
-
-    fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
-        Ok(u64::from_le_bytes(self.array(what)?))
-    }
-
-    fn hash(&mut self) -> Result<[u8; 32], DecodeError> {
-        self.array("hash")
-    }
-
-    fn bool(&mut self, what: &'static str) -> Result<bool, DecodeError> {
-        match self.u8(what)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(DecodeError::Value(what)),
-        }
-    }
-
-    fn bytes(&mut self, what: &'static str, limit: usize) -> Result<Vec<u8>, DecodeError> {
-        let length = self.u32(what)? as usize;
-        if length > limit {
-            return Err(DecodeError::TooLong { what, length, limit });
-        }
-        Ok(self.take(what, length)?.to_vec())
-    }
-
-    fn text(&mut self) -> Result<String, DecodeError> {
-        Ok(String::from_utf8_lossy(&self.bytes("text", TEXT_BYTES_MAX)?).into_owned())
-    }
-
-    fn option<T>(
-        &mut self,
-        what: &'static str,
-        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
-        if self.bool(what)? { read(self).map(Some) } else { Ok(None) }
-    }
-
-    fn one_of<T: Copy>(&mut self, what: &'static str, all: &[T], byte: impl Fn(T) -> u8) -> Result<T, DecodeError> {
-        let got = self.u8(what)?;
-        all.iter().copied().find(|value| byte(*value) == got).ok_or(DecodeError::Value(what))
-    }
-
-    fn mark(&mut self) -> Result<Mark, DecodeError> {
-        Ok(Mark { epoch: Epoch(self.u64("epoch")?), batch: self.u64("batch")? })
-    }
-
-    fn meta(&mut self) -> Result<Meta, DecodeError> {
-        let kind = ObjectKind::from_byte(self.u8("kind")?).ok_or(DecodeError::Value("kind"))?;
-        let (mode, uid, gid) = (self.u32("mode")?, self.u32("uid")?, self.u32("gid")?);
-        let mtime = (self.u64("mtime")? as i64, self.u32("mtime")?);
-        if mode > 0o7777 || mtime.1 >= 1_000_000_000 {
-            return Err(DecodeError::Value("mode or mtime"));
-        }
-        let (size, rdev) = (self.u64("size")?, self.u64("rdev")?);
-        let link = self.bytes("symbolic link", SYMLINK_BYTES_MAX)?;
-        let xattrs = self.xattrs()?;
-        Ok(Meta { kind, mode, uid, gid, mtime, size, rdev, link, xattrs })
-    }
-
-    fn xattrs(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DecodeError> {
-        let count = self.u32("xattrs")? as usize;
-        if count > XATTRS_MAX {
-            return Err(DecodeError::TooLong { what: "xattrs", length: count, limit: XATTRS_MAX });
-        }
-        (0..count)
-            .map(|_| Ok((self.bytes("xattr name", NAME_BYTES_MAX)?, self.bytes("xattr", XATTR_BYTES_MAX)?)))
-            .collect()
-    }
-
-    fn entries(&mut self) -> Result<Vec<Entry>, DecodeError> {
-        let count = self.u32("entries")?;
-        // Not collected with a size hint: the count is the peer's word.
-        let mut entries = Vec::new();
-        for _ in 0..count {
-            entries.push(Entry {
-                root: self.u32("root")?,
-                path: self.bytes("path", PATH_BYTES_MAX)?,
-                meta: self.meta()?,
-                object: self.u64("object")?,
-                hash: self.option("hash", Reader::hash)?,
-            });
-        }
-        Ok(entries)
     }
 }
