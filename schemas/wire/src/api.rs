@@ -28,7 +28,7 @@ pub const RUN_SCHEMA: &str = "standin.run/v1";
 #[serde(rename_all = "camelCase")]
 pub struct Version {
     pub version: String,
-    /// SHA-256 of the CA certificate, in hexadecimal.
+    /// SHA-256 of the public key of the CA certificate, in hexadecimal: what tokens pin.
     pub authority: String,
     pub agents: Vec<(HostName, String)>,
 }

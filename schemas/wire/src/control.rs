@@ -1,14 +1,19 @@
 //! Messages between controller and agents (port 25002) and the greeting between two agents (port 25001).
 //! Each is one frame with a JSON body.
 
+use crate::frame::{FrameError, FrameReader, FrameWriter, TYPE_CONTROL};
 use model::{AgentSpec, AgentStatus, Epoch, HostName, MemberName, ScenarioName};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Version of the control protocol.
 pub const PROTOCOL: u32 = 1;
 
 /// Largest control message either side reads.
 pub const CONTROL_BYTES_MAX: usize = 16 << 20;
+
+/// Largest message read from a peer before it has said who it is: `Join`, `Hello` and `StreamHello` fit.
+pub const GREETING_BYTES_MAX: usize = 64 << 10;
 
 /// From an agent to the controller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,3 +69,41 @@ pub enum StreamAnswer {
     /// `epoch` is the target's own. A source that hears a higher one fences itself; nobody is ever promoted by it.
     Refused { reason: String, epoch: Epoch },
 }
+
+/// Why a control message did not travel.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    #[error("the frame did not travel")]
+    Frame(#[from] FrameError),
+    #[error("a frame of type {0:#06x} came where a control message was due")]
+    Kind(u16),
+    #[error("the message is not the JSON it should be")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Sends one message and flushes it. The caller sets the deadline.
+pub async fn send<W: AsyncWrite + Unpin, M: Serialize>(
+    writer: &mut FrameWriter<W>,
+    message: &M,
+) -> Result<(), ControlError> {
+    let body = serde_json::to_vec(message)?;
+    if body.len() > CONTROL_BYTES_MAX {
+        return Err(FrameError::TooLarge { length: body.len(), limit: CONTROL_BYTES_MAX }.into());
+    }
+    writer.write(TYPE_CONTROL, &body).await?;
+    Ok(writer.flush().await?)
+}
+
+/// Waits for one message. The caller sets the deadline, and drops the reader when it has passed.
+pub async fn receive<R: AsyncRead + Unpin, M: DeserializeOwned>(
+    reader: &mut FrameReader<R>,
+) -> Result<M, ControlError> {
+    let frame = reader.read().await?;
+    if frame.kind != TYPE_CONTROL {
+        return Err(ControlError::Kind(frame.kind));
+    }
+    Ok(serde_json::from_slice(&frame.payload)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self { inner, limit, next: 0 }
     }
 
+    /// Changes the largest payload read from now on, once the peer is known better.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Waits for the next frame. Not cancel-safe: drop the reader when a read was cancelled.
     pub async fn read(&mut self) -> Result<Frame, FrameError> {
         let mut header = [0u8; HEADER_BYTES];
@@ -88,6 +93,9 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 
     /// Writes one frame without flushing.
     pub async fn write(&mut self, kind: u16, payload: &[u8]) -> Result<(), FrameError> {
+        if payload.len() > u32::MAX as usize {
+            return Err(FrameError::TooLarge { length: payload.len(), limit: u32::MAX as usize });
+        }
         let header = make_header(kind, self.next, payload);
         self.next += 1;
         self.inner.write_all(&header).await?;
@@ -130,3 +138,6 @@ fn make_header(kind: u16, seq: u64, payload: &[u8]) -> [u8; HEADER_BYTES] {
 fn checksum(header: &[u8; HEADER_BYTES], payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&header[..16]), payload)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,13 @@
 //! Control bodies are JSON, so that model values travel whole and an older program skips what it does not know.
 //! File content travels as raw bytes in frames with a fixed binary header.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod access;
 pub mod api;
 pub mod control;
+mod digest;
 pub mod frame;
+pub mod identity;
+pub mod tls;
+pub mod token;
