@@ -4,8 +4,17 @@
 //! `index`, and writes the difference as a batch to the `spool`. A session hands batches to a `Peer`; the other end
 //! applies them beneath held root descriptors and answers how far it is durable.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod beneath;
 mod codec;
+pub mod content;
+pub mod exclude;
 pub mod failpoint;
+pub mod listing;
 pub mod message;
 pub mod meta;
+pub mod meta_io;
 pub mod peer;
+pub mod root;
+pub mod session;

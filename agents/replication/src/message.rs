@@ -140,7 +140,7 @@ pub enum Message {
         offset: u64,
         bytes: Vec<u8>,
     },
-    /// The content is complete: its length and its blake3.
+    /// The content is complete: its length and its `content` hash. The pieces came in ascending order.
     DataEnd {
         oid: Oid,
         size: u64,
@@ -208,6 +208,20 @@ message_types! {
     Welcome = 0x100, Continue = 0x101, Mirror = 0x102, Compare = 0x103, Listing = 0x104, ListingEnd = 0x105,
     SetAside = 0x106, BatchBegin = 0x110, Adopt = 0x111, Node = 0x112, Data = 0x113, DataEnd = 0x114, Link = 0x115,
     Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
+}
+
+/// A `Meta` in the wire encoding, for the stores of both ends.
+pub fn encode_meta(meta: &Meta) -> Vec<u8> {
+    let mut out = Writer(Vec::with_capacity(64));
+    out.meta(meta);
+    out.0
+}
+
+/// Reads what `encode_meta` wrote.
+pub fn decode_meta(bytes: &[u8]) -> Result<Meta, DecodeError> {
+    let mut input = Reader(bytes);
+    let meta = input.meta()?;
+    if input.0.is_empty() { Ok(meta) } else { Err(DecodeError::Trailing(input.0.len())) }
 }
 
 /// Why bytes are not a message.

@@ -1,0 +1,174 @@
+//! Content of files: reading without the holes, and the hash by which two contents are told apart.
+//!
+//! The hash does not depend on where a file system keeps holes, and takes no longer than reading what is not a hole:
+//! zero blocks are left out of it, every other block goes in with its number, and the length goes in last. Used for
+//! `DataEnd`, for listings and for comparisons alike.
+
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::{Errno, pread};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// Size of the blocks the hash is made of.
+const BLOCK_BYTES: usize = 64 << 10;
+static ZEROS: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
+
+/// Makes the hash of a content from its pieces, which come in ascending order and do not overlap.
+#[derive(Default)]
+pub struct ContentHash {
+    hasher: blake3::Hasher,
+    block: Vec<u8>,
+    number: u64,
+    end: u64,
+}
+
+impl ContentHash {
+    /// Where the last piece ended.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Takes a piece. Returns false, and takes nothing, when it begins before the end of the last one.
+    pub fn update(&mut self, offset: u64, mut bytes: &[u8]) -> bool {
+        let Some(end) = offset.checked_add(bytes.len() as u64).filter(|_| offset >= self.end) else {
+            return false;
+        };
+        let mut at = offset;
+        while !bytes.is_empty() {
+            let (number, within) = (at / BLOCK_BYTES as u64, (at % BLOCK_BYTES as u64) as usize);
+            if number != self.number {
+                self.close_block();
+                self.number = number;
+            }
+            let taken = bytes.len().min(BLOCK_BYTES - within);
+            self.block.resize(within, 0);
+            self.block.extend_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
+            at += taken as u64;
+        }
+        self.end = end;
+        true
+    }
+
+    /// The hash of a content of `size` bytes, all pieces of which were taken.
+    pub fn finish(mut self, size: u64) -> [u8; 32] {
+        self.close_block();
+        self.hasher.update(&u64::MAX.to_le_bytes());
+        self.hasher.update(&size.to_le_bytes());
+        *self.hasher.finalize().as_bytes()
+    }
+
+    /// A block counts with its length up to the last byte that is not zero, so that a hole at its end changes nothing.
+    fn close_block(&mut self) {
+        if self.block != ZEROS[..self.block.len()] {
+            let length = self.block.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+            self.hasher.update(&self.number.to_le_bytes());
+            self.hasher.update(&(length as u64).to_le_bytes());
+            self.hasher.update(&self.block[..length]);
+        }
+        self.block.clear();
+    }
+}
+
+/// The hash of content held in memory.
+pub fn hash_bytes(content: &[u8]) -> [u8; 32] {
+    let mut hash = ContentHash::default();
+    hash.update(0, content);
+    hash.finish(content.len() as u64)
+}
+
+/// Calls `each` with every piece of `file` that is not a hole, of at most `buffer.len()` bytes, in ascending order.
+/// Returns the length of the file as it was when its end was reached.
+pub fn read_data(
+    file: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    mut each: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<u64> {
+    let mut at = 0;
+    loop {
+        let begin = match seek(file, SeekFrom::Data(at)) {
+            Ok(begin) => begin,
+            // No data beyond `at`: the rest is a hole, or the file ends here.
+            Err(Errno::NXIO) => return Ok(rustix::fs::fstat(file)?.st_size as u64),
+            // A file system that knows no holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => at,
+            Err(e) => return Err(e.into()),
+        };
+        let end = seek(file, SeekFrom::Hole(begin)).unwrap_or(u64::MAX);
+        at = begin;
+        while at < end {
+            let want = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+            let got = match pread(file, &mut buffer[..want], at) {
+                Err(Errno::INTR) => continue,
+                other => other?,
+            };
+            if got == 0 {
+                return Ok(at);
+            }
+            each(at, &buffer[..got])?;
+            at += got as u64;
+        }
+    }
+}
+
+/// The hash of what is in `file` now, and its length.
+pub fn hash_file(file: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<([u8; 32], u64)> {
+    let mut hash = ContentHash::default();
+    let size = read_data(file, buffer, |offset, bytes| {
+        hash.update(offset, bytes);
+        Ok(())
+    })?;
+    Ok((hash.finish(size), size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileExt;
+
+    fn hash_of(pieces: &[(u64, &[u8])], size: u64) -> [u8; 32] {
+        let mut hash = ContentHash::default();
+        assert!(pieces.iter().all(|(offset, bytes)| hash.update(*offset, bytes)));
+        hash.finish(size)
+    }
+
+    #[test]
+    fn holes_and_zeros_are_the_same_and_lengths_are_not() {
+        let mut dense = vec![0; 200_000];
+        assert_eq!(hash_of(&[(0, &dense)], 200_000), hash_of(&[], 200_000));
+        assert_ne!(hash_of(&[], 200_000), hash_of(&[], 200_001));
+        dense[150_000] = 7;
+        let whole = hash_of(&[(0, &dense)], 200_000);
+        assert_eq!(whole, hash_of(&[(150_000, b"\x07")], 200_000));
+        assert_eq!(whole, hash_of(&[(0, &dense[..99_999]), (99_999, &dense[99_999..])], 200_000));
+        assert_ne!(whole, hash_of(&[(150_001, b"\x07")], 200_000));
+    }
+
+    #[test]
+    fn pieces_out_of_order_are_refused() {
+        let mut hash = ContentHash::default();
+        assert!(hash.update(10, b"abc"));
+        assert!(!hash.update(12, b"x"));
+        assert!(!hash.update(u64::MAX, b"xx"));
+    }
+
+    #[test]
+    fn a_sparse_file_is_read_without_its_holes() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 40).unwrap();
+        file.write_all_at(b"end", (1 << 40) - 3).unwrap();
+        file.write_all_at(b"begin", 0).unwrap();
+        let mut read = 0;
+        let mut buffer = vec![0; 256 << 10];
+        let size = read_data(file.as_fd(), &mut buffer, |_, bytes| {
+            read += bytes.len();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(size, 1 << 40);
+        assert!(read < 1 << 20, "{read} bytes read");
+        let expected = hash_of(&[(0, b"begin"), ((1 << 40) - 3, b"end")], 1 << 40);
+        assert_eq!(hash_file(file.as_fd(), &mut buffer).unwrap().0, expected);
+    }
+}

@@ -1,0 +1,154 @@
+//! A root of a scenario, held by descriptor, and its identity.
+//!
+//! The most dangerous event is a file system that is not mounted, or another one in its place. A root is therefore
+//! known by its inode, its file system and a random id in `.standin/id`; the same three are kept in the state
+//! directory, and any difference halts replication until a person has looked.
+
+mod identity;
+#[cfg(test)]
+mod tests;
+
+pub use identity::{Halt, adopt};
+
+use crate::{beneath, exclude::Excludes};
+use identity::{Identity, Record};
+use model::agent_status::HaltReason;
+use model::{RootName, elements::roots::RESERVED_DIRECTORY};
+use rustix::fs::{Mode, OFlags, open};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Which directory tree is meant, and what of it is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootConfig {
+    pub name: RootName,
+    pub path: PathBuf,
+    pub exclude: Vec<String>,
+}
+
+/// On which end of the stream a root is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Its emptying is not believed.
+    Source,
+    /// It is created when it was never known.
+    Target,
+}
+
+/// A root whose identity was found right, held by descriptor.
+pub struct HeldRoot {
+    /// Position in the scenario's list of roots.
+    pub index: u32,
+    pub config: RootConfig,
+    pub excludes: Excludes,
+    scenario: String,
+    state: PathBuf,
+    side: Side,
+    fd: OwnedFd,
+    record: Mutex<Record>,
+}
+
+impl HeldRoot {
+    /// Opens the root, giving it an identity when neither it nor `state_dir` has one.
+    pub fn open(scenario: &str, index: u32, config: &RootConfig, state_dir: &Path, side: Side) -> Result<Self, Halt> {
+        let unreadable = |e: &dyn std::fmt::Display| Halt::new(HaltReason::RootMissing, config, &e.to_string());
+        let excludes = Excludes::new(&config.exclude).map_err(|e| unreadable(&e))?;
+        let known = Record::load(state_dir, config).map_err(|e| unreadable(&e))?;
+        if known.is_none() && side == Side::Target {
+            std::fs::create_dir_all(&config.path).map_err(|e| unreadable(&e))?;
+        }
+        let fd = open_root(&config.path).map_err(|e| unreadable(&e))?;
+        let record = match known {
+            Some(record) => record,
+            None => Record { identity: Identity::found_or_made(fd.as_fd(), scenario, config)?, filled: false },
+        };
+        let root = Self {
+            index,
+            config: config.clone(),
+            excludes,
+            scenario: scenario.to_owned(),
+            state: state_dir.to_owned(),
+            side,
+            fd,
+            record: Mutex::new(record),
+        };
+        root.lock().store(&root.state, &root.config).map_err(|e| unreadable(&e))?;
+        root.check()?;
+        Ok(root)
+    }
+
+    /// The root directory, opened for reading.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The random id in `.standin/id`; a new one is made only by `adopt`.
+    pub fn id(&self) -> String {
+        self.lock().identity.id.clone()
+    }
+
+    /// Looks by path whether the root is still the one that is held and known. To be called before anything is
+    /// deleted because of what was, or was not, found in it.
+    pub fn check(&self) -> Result<(), Halt> {
+        let halt = |reason, why: &str| Halt::new(reason, &self.config, why);
+        let now = open_root(&self.config.path).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
+        let mut record = self.lock();
+        record.identity.compare(now.as_fd(), &self.scenario, &self.config)?;
+        if !Identity::same_object(now.as_fd(), self.fd.as_fd()) {
+            return Err(halt(HaltReason::RootReplaced, "the directory at its path is another one than before"));
+        }
+        if self.side == Side::Source {
+            self.check_filled(&mut record)?;
+        }
+        Ok(())
+    }
+
+    /// Halts when there were two entries or more at the last look and there are none now.
+    fn check_filled(&self, record: &mut Record) -> Result<(), Halt> {
+        let halt = |reason, why: &str| Halt::new(reason, &self.config, why);
+        let count = top_entries(self.fd()).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
+        if record.filled && count == 0 {
+            return Err(halt(HaltReason::SourceEmpty, "it had entries and has none"));
+        }
+        if record.filled != (count >= 2) {
+            record.filled = count >= 2;
+            record.store(&self.state, &self.config).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Opens `.standin/NAME`, making it when it is not there.
+    pub fn reserved(&self, name: &str) -> io::Result<OwnedFd> {
+        let reserved = beneath::open_subdir(self.fd(), RESERVED_DIRECTORY.as_bytes())?;
+        ensure_dir(reserved.as_fd(), name.as_bytes())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Opens the directory `name` in `dir`, making it when it is not there.
+pub fn ensure_dir(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+    match beneath::mkdir(dir, name) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+        _ => beneath::open_subdir(dir, name),
+    }
+}
+
+/// The path is the administrator's own: symbolic links in it are followed.
+fn open_root(path: &Path) -> io::Result<OwnedFd> {
+    Ok(open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Entries at the top besides the reserved one, counted up to two.
+fn top_entries(root: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut count = 0;
+    beneath::each_name(root, |name| {
+        count += u32::from(name != RESERVED_DIRECTORY.as_bytes());
+        count < 2
+    })?;
+    Ok(count)
+}
