@@ -7,14 +7,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod beneath;
+pub mod capture;
 mod codec;
+pub mod compare;
 pub mod content;
 pub mod exclude;
 pub mod failpoint;
 pub mod listing;
+pub mod index;
 pub mod message;
 pub mod meta;
 pub mod meta_io;
 pub mod peer;
 pub mod root;
 pub mod session;
+pub mod spool;
