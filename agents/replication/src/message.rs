@@ -158,7 +158,7 @@ pub enum Message {
         name: Vec<u8>,
         oid: Oid,
     },
-    /// Everything of the batch was sent; `digest` is the blake3 of the encoded records between begin and end.
+    /// Everything of the batch was sent: what a `BatchDigest` made of the records between begin and end.
     BatchEnd {
         mark: Mark,
         records: u64,
@@ -208,6 +208,33 @@ message_types! {
     Welcome = 0x100, Continue = 0x101, Mirror = 0x102, Compare = 0x103, Listing = 0x104, ListingEnd = 0x105,
     SetAside = 0x106, BatchBegin = 0x110, Adopt = 0x111, Node = 0x112, Data = 0x113, DataEnd = 0x114, Link = 0x115,
     Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
+}
+
+/// Counts and digests the records of a batch between its begin and its end: the two numbers in `BatchEnd`.
+///
+/// Each record goes in as its type, the length of its encoding (32 bits) and its encoding, little-endian.
+#[derive(Clone, Default)]
+pub struct BatchDigest {
+    hasher: blake3::Hasher,
+    records: u64,
+}
+
+impl BatchDigest {
+    /// Takes the next record: `Message::kind` and `Message::encode`.
+    pub fn add(&mut self, kind: u16, body: &[u8]) {
+        self.hasher.update(&kind.to_le_bytes());
+        self.hasher.update(&(body.len() as u32).to_le_bytes());
+        self.hasher.update(body);
+        self.records += 1;
+    }
+
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub fn digest(&self) -> [u8; 32] {
+        *self.hasher.finalize().as_bytes()
+    }
 }
 
 /// A `Meta` in the wire encoding, for the stores of both ends.
