@@ -1,1 +1,30 @@
+//! Manifests: from YAML to the model's objects and back, with positions, findings and differences.
+//!
+//! `read` takes the texts of a whole set of files and gives the objects in them together with every finding: what
+//! YAML does not allow here, what the schema does not know, and what contradicts itself. It never stops at the
+//! first mistake, and one bad document hides nothing of the others. `render` shows findings as rustc does,
+//! `diff` tells what a change of a manifest leads to, `schema` is published for editors, and `codes` explains
+//! every finding. Nothing here reads files, the environment or the clock.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod codes;
+pub mod diff;
+pub mod finding;
+pub mod lints;
+pub mod render;
+pub mod schema;
+pub mod tree;
+
+mod escape;
+mod object;
+mod read;
+mod reference;
+mod suggest;
+mod yaml;
+
+pub use diff::{Effect, FieldChange, diff};
+pub use escape::escape;
+pub use finding::{Finding, Severity};
+pub use read::{Located, Set, Surroundings, read, read_with, text};
+pub use reference::reference_markdown;
+pub use yaml::to_yaml;

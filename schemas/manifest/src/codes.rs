@@ -1,0 +1,89 @@
+//! Every code that a finding can have, with the page that explains it. A code keeps its number for ever.
+
+macro_rules! codes {
+    ($($code:ident $title:literal,)*) => {
+        /// Code, title and page.
+        pub const ALL: &[(&str, &str, &str)] = &[
+            $((stringify!($code), $title, include_str!(concat!("../codes/", stringify!($code), ".md"))),)*
+        ];
+    };
+}
+
+codes! {
+    DR0001 "the text is not YAML",
+    DR0002 "a key is written twice",
+    DR0003 "merge keys are not supported",
+    DR0004 "the file is not UTF-8",
+    DR0005 "tags are not allowed",
+    DR0006 "a character that cannot be seen",
+    DR0007 "a field without a value",
+    DR0008 "a key that is not text",
+    DR0009 "a file that is too large or too deep",
+    DR0010 "a file without an object",
+    DR0101 "unknown field",
+    DR0102 "a field is missing",
+    DR0103 "not a size",
+    DR0104 "not a length of time",
+    DR0105 "a value of the wrong kind",
+    DR0106 "unknown kind or apiVersion",
+    DR0107 "not a name",
+    DR0108 "a field that the controller sets",
+    DR0110 "not exactly one of several fields",
+    DR0201 "no such Host",
+    DR0203 "two objects with one name",
+    DR0204 "two items of a list with one name",
+    DR0205 "a name that stands for a role",
+    DR0206 "a host with two parts in one scenario",
+    DR0210 "roots of primary and replica do not match",
+    DR0212 "two roots share files",
+    DR0213 "not a path for a directory",
+    DR0214 "a spool inside a root",
+    DR0216 "not the name of a script",
+    DR0217 "not a pattern",
+    DR0218 "a limit of nothing, or times that do not fit",
+    DR0219 "not an address",
+}
+
+/// The page of a code, as Markdown. Upper and lower case are the same.
+pub fn explain(code: &str) -> Option<&'static str> {
+    ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(code)).map(|(_, _, page)| *page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    fn sources(directory: &Path, found: &mut String) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false if path.ends_with("codes.rs") => {}
+                false => found.push_str(&fs::read_to_string(&path).unwrap()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_in_use_has_a_page_and_every_page_a_use() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut text = String::new();
+        sources(&root.join("src"), &mut text);
+        let used: BTreeSet<&str> = text.split('"').filter(|w| w.len() == 6 && w.starts_with("DR")).collect();
+        let known: BTreeSet<&str> = ALL.iter().map(|(code, ..)| *code).collect();
+        assert_eq!(used, known);
+        let pages = fs::read_dir(root.join("codes")).unwrap().count();
+        assert_eq!(pages, known.len());
+    }
+
+    #[test]
+    fn every_page_has_its_title_and_an_example() {
+        for (code, title, page) in ALL {
+            assert!(page.starts_with(&format!("# {code}: {title}\n")), "{code}");
+            assert!(page.contains("```yaml") || page.contains("bytes"), "{code}");
+            assert_eq!(explain(&code.to_lowercase()), Some(*page));
+        }
+        assert_eq!(explain("DR9999"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! Compares objects as plain values, field by field; lists of objects by `name`.
+
+use super::{FieldChange, effect};
+use model::Object;
+use serde_json::{Map, Value, json};
+
+/// What of an object is compared: what people write, with defaults filled in.
+pub fn of(object: &Object) -> Map<String, Value> {
+    let metadata = object.metadata();
+    let spec = match object {
+        Object::Host(_, spec) => serde_json::to_value(spec),
+        Object::Scenario(_, spec) => serde_json::to_value(spec),
+    };
+    let mut fields = Map::new();
+    fields.insert("metadata".to_owned(), json!({"labels": metadata.labels, "annotations": metadata.annotations}));
+    fields.insert("spec".to_owned(), spec.unwrap_or(Value::Null));
+    fields
+}
+
+/// All changes between two objects. With `created`, `before` only holds defaults and no data is concerned.
+pub fn compare(before: &Map<String, Value>, after: &Map<String, Value>, created: bool) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    let mut walk = Walk { changes: &mut changes, created };
+    walk.object("", before, after);
+    changes
+}
+
+struct Walk<'a> {
+    changes: &'a mut Vec<FieldChange>,
+    created: bool,
+}
+
+impl Walk<'_> {
+    fn object(&mut self, path: &str, before: &Map<String, Value>, after: &Map<String, Value>) {
+        let removed = before.keys().filter(|key| !after.contains_key(*key));
+        for key in after.keys().chain(removed) {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            self.value(&path, before.get(key), after.get(key));
+        }
+    }
+
+    fn value(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
+        let empty = Map::new();
+        match (before, after) {
+            (a, b) if a == b || is_nothing(a) && is_nothing(b) => {}
+            (Some(Value::Object(a)), Some(Value::Object(b))) => self.object(path, a, b),
+            (None, Some(Value::Object(b))) => self.object(path, &empty, b),
+            (Some(Value::Object(a)), None) => self.object(path, a, &empty),
+            (a, b) if named(a) || named(b) => self.items(path, list(a), list(b)),
+            (a, b) => self.change(path, a, b),
+        }
+    }
+
+    /// Items are matched by name: one that only moved has not changed.
+    fn items(&mut self, path: &str, before: &[Value], after: &[Value]) {
+        for item in after {
+            match before.iter().find(|other| name(other) == name(item)) {
+                Some(other) => self.value(&format!("{path}[{}]", name(item)), Some(other), Some(item)),
+                None => self.change(&format!("{path}[+{}]", name(item)), None, Some(item)),
+            }
+        }
+        for item in before.iter().filter(|item| !after.iter().any(|other| name(other) == name(item))) {
+            self.change(&format!("{path}[-{}]", name(item)), Some(item), None);
+        }
+        if order_matters(path) {
+            self.order(path, before, after);
+        }
+    }
+
+    /// Services and redirection points are carried out in the order in which they are written.
+    fn order(&mut self, path: &str, before: &[Value], after: &[Value]) {
+        let kept = |of: &[Value], other: &[Value]| -> Vec<String> {
+            of.iter().map(name).filter(|n| other.iter().any(|o| name(o) == *n)).map(str::to_owned).collect()
+        };
+        let (was, is) = (kept(before, after), kept(after, before));
+        if was != is {
+            self.push(format!("{path}[order]"), Some(was.join(", ")), Some(is.join(", ")));
+        }
+    }
+
+    fn change(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
+        self.push(path.to_owned(), before.and_then(shown), after.and_then(shown));
+    }
+
+    fn push(&mut self, path: String, before: Option<String>, after: Option<String>) {
+        let before = before.filter(|_| !self.created);
+        let effect = if self.created { super::Effect::Live } else { effect::of(&path) };
+        self.changes.push(FieldChange { path, before, after, effect });
+    }
+}
+
+fn order_matters(path: &str) -> bool {
+    path == "spec.services.commands" || path == "spec.redirection"
+}
+
+fn is_nothing(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(fields)) => fields.is_empty(),
+        Some(_) => false,
+    }
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn named(value: Option<&Value>) -> bool {
+    list(value).first().is_some_and(|item| item.get("name").is_some())
+}
+
+fn name(item: &Value) -> &str {
+    item.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A value in one line. An object in a list is shown by what it is about.
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => Some(format!("[{}]", items.iter().filter_map(shown).collect::<Vec<_>>().join(", "))),
+        Value::Object(fields) => {
+            ["path", "host"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str)).map(str::to_owned).or_else(
+                || {
+                    fields.iter().filter(|(key, _)| *key != "name").find_map(|(key, value)| {
+                        let text = shown(value)?;
+                        Some(format!("{key} {text}"))
+                    })
+                },
+            )
+        }
+        other => Some(other.to_string()),
+    }
+}

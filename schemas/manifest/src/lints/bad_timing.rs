@@ -1,0 +1,68 @@
+//! A limit of nothing, or times that do not fit together.
+
+use super::{Item, Lint, World, world::members};
+use crate::{
+    finding::{Finding, Severity},
+    tree::child,
+};
+use model::{
+    ScenarioSpec,
+    units::{Period, Size},
+};
+
+pub const LINT: Lint = Lint { code: "DR0218", check };
+
+fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
+    for (item, spec) in world.scenarios() {
+        for (pointer, period) in periods(spec) {
+            if period == Period::default() {
+                findings.extend(zero(item, pointer, "no time at all"));
+            }
+        }
+        let spools = std::iter::once(&spec.primary.spool).chain(spec.replicas.iter().map(|replica| &replica.spool));
+        for ((_, _, at), spool) in members(spec).into_iter().zip(spools) {
+            if spool.max_size == Size::default() {
+                findings.extend(zero(item, child(&child(&at, "spool"), "maxSize"), "no room at all"));
+            }
+        }
+        findings.extend(shorter_than_a_round(item, spec));
+    }
+}
+
+fn periods(spec: &ScenarioSpec) -> Vec<(String, Period)> {
+    let mut found = vec![
+        ("/spec/monitoring/interval".to_owned(), spec.monitoring.interval),
+        ("/spec/monitoring/timeout".to_owned(), spec.monitoring.timeout),
+        ("/spec/switchover/guards/maxLag".to_owned(), spec.switchover.guards.max_lag),
+    ];
+    for (n, check) in spec.monitoring.checks.iter().enumerate() {
+        found.extend(check.exec.iter().map(|c| (format!("/spec/monitoring/checks/{n}/exec/timeout"), c.timeout)));
+        found.extend(check.tcp.iter().map(|c| (format!("/spec/monitoring/checks/{n}/tcp/timeout"), c.timeout)));
+    }
+    for (n, service) in spec.services.commands.iter().enumerate() {
+        found.push((format!("/spec/services/commands/{n}/timeout"), service.timeout));
+    }
+    for (n, point) in spec.redirection.iter().enumerate() {
+        found.extend(point.script.iter().map(|s| (format!("/spec/redirection/{n}/script/timeout"), s.timeout)));
+    }
+    found
+}
+
+fn zero(item: &Item, pointer: String, label: &str) -> Option<Finding> {
+    let field = pointer.rsplit('/').next().unwrap_or_default().to_owned();
+    let finding = item.place(pointer).error(LINT.code, format!("`{field}` must be more than 0"))?;
+    Some(finding.label(label).help(format!("leave `{field}` out for its default")))
+}
+
+fn shorter_than_a_round(item: &Item, spec: &ScenarioSpec) -> Option<Finding> {
+    let monitoring = &spec.monitoring;
+    if monitoring.timeout >= monitoring.interval || monitoring.timeout == Period::default() {
+        return None;
+    }
+    let (timeout, interval) = (item.place("/spec/monitoring/timeout"), item.place("/spec/monitoring/interval"));
+    let (place, other) = if timeout.span().is_some() { (timeout, interval) } else { (interval, timeout) };
+    let message = format!("`timeout` {} is shorter than `interval` {}", monitoring.timeout, monitoring.interval);
+    let finding = place.error(LINT.code, message)?.severity(Severity::Warning);
+    let finding = other.as_context(finding.label("a single failed round reports the host down"), "time between rounds");
+    Some(finding.help("allow for a few rounds"))
+}

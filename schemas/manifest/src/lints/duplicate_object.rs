@@ -1,0 +1,18 @@
+//! Two objects of one kind share a name.
+
+use super::{Lint, World};
+use crate::{escape::quoted, finding::Finding};
+
+pub const LINT: Lint = Lint { code: "DR0203", check };
+
+fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
+    for (index, item) in world.items.iter().enumerate() {
+        let same = |other: &&super::Item| other.kind == item.kind && other.name == item.name;
+        let Some(first) = world.items[..index].iter().find(same) else { continue };
+        let place = item.place("/metadata/name");
+        let message = format!("a second {} named {}", item.kind, quoted(&item.name));
+        let finding = place.error(LINT.code, message).map(|finding| finding.label("again here"));
+        let finding = finding.map(|finding| first.place("/metadata/name").value_as_context(finding, "first here"));
+        findings.extend(finding.map(|finding| finding.help("rename or remove one of them")));
+    }
+}

@@ -1,0 +1,53 @@
+//! What contradicts itself: one file for each rule, one word for each in the list below.
+//!
+//! A rule sees the whole set. It also sees objects with findings of their own, in which wrong values are replaced by
+//! harmless ones; what a rule then says about such a value is dropped.
+
+mod place;
+mod world;
+
+pub use place::Place;
+pub use world::{Item, Root, World};
+
+use crate::finding::Finding;
+
+/// One rule.
+pub struct Lint {
+    pub code: &'static str,
+    pub check: fn(&World<'_>, &mut Vec<Finding>),
+}
+
+macro_rules! lints {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// All rules.
+        pub const ALL: &[Lint] = &[$($name::LINT),*];
+    };
+}
+
+lints![
+    unknown_host,
+    duplicate_object,
+    duplicate_name,
+    reserved_name,
+    host_twice,
+    roots_mismatch,
+    roots_overlap,
+    bad_path,
+    spool_in_root,
+    bad_command,
+    bad_glob,
+    bad_timing,
+    bad_address,
+];
+
+/// Runs all rules.
+pub fn run(world: &World<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for lint in ALL {
+        (lint.check)(world, &mut findings);
+        debug_assert!(findings.iter().all(|f| ALL.iter().any(|lint| lint.code == f.code)));
+    }
+    findings
+}

@@ -1,0 +1,34 @@
+//! A member is on a host that nobody has described.
+
+use super::{Lint, World, world::members};
+use crate::{escape::quoted, finding::Finding, suggest, tree::child};
+use model::HostName;
+
+pub const LINT: Lint = Lint { code: "DR0201", check };
+
+fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
+    let here = world.items.iter().filter(|item| item.kind == model::Kind::Host).map(|item| item.name.as_str());
+    let here: Vec<&str> = here.filter(|name| !name.is_empty()).collect();
+    let known: Vec<&str> = here.iter().copied().chain(world.known_hosts.iter().map(HostName::as_str)).collect();
+    for (item, spec) in world.scenarios() {
+        for (_, host, at) in members(spec) {
+            if known.contains(&host) {
+                continue;
+            }
+            let place = item.place(child(&at, "host"));
+            let Some(finding) = place.error(LINT.code, format!("no Host named {}", quoted(host))) else { continue };
+            let finding = match (suggest::closest(host, known.iter().copied()), place.span()) {
+                (Some(meant), Some(span)) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
+                _ => finding.label("no such Host"),
+            };
+            findings.push(finding.note(format!("Hosts in these files: {}", names(&here))));
+        }
+    }
+}
+
+fn names(hosts: &[&str]) -> String {
+    match hosts {
+        [] => "none".to_owned(),
+        some => some.join(", "),
+    }
+}

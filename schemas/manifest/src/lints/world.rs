@@ -1,0 +1,110 @@
+//! What the rules look at.
+
+use super::Place;
+use crate::tree::{Node, child};
+use model::{HostName, HostSpec, Kind, MemberName, Object, ScenarioSpec};
+
+/// One object, as far as it could be understood.
+pub struct Item {
+    pub file: usize,
+    pub tree: Node,
+    pub kind: Kind,
+    pub name: String,
+    pub object: Object,
+    /// Pointers of values that are wrong or missing; in `object` something harmless stands for them.
+    pub bad: Vec<String>,
+}
+
+impl Item {
+    pub fn place(&self, pointer: impl Into<String>) -> Place<'_> {
+        Place::new(self, pointer.into())
+    }
+
+    /// Whether the value at `pointer`, or one that holds it, is wrong.
+    pub fn is_bad(&self, pointer: &str) -> bool {
+        self.bad
+            .iter()
+            .any(|bad| pointer.strip_prefix(bad.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('/')))
+    }
+}
+
+/// The whole set, and what is stored already.
+pub struct World<'a> {
+    pub items: Vec<Item>,
+    pub known_hosts: &'a [HostName],
+}
+
+/// A replicated directory tree on one host.
+pub struct Root<'a> {
+    pub item: &'a Item,
+    pub member: MemberName,
+    pub host: &'a str,
+    pub name: &'a str,
+    pub path: &'a str,
+    /// Pointer of its path.
+    pub pointer: String,
+}
+
+impl World<'_> {
+    pub fn scenarios(&self) -> impl Iterator<Item = (&Item, &ScenarioSpec)> {
+        self.items.iter().filter_map(|item| match &item.object {
+            Object::Scenario(_, spec) => Some((item, spec)),
+            Object::Host(..) => None,
+        })
+    }
+
+    pub fn hosts(&self) -> impl Iterator<Item = (&Item, &HostSpec)> {
+        self.items.iter().filter_map(|item| match &item.object {
+            Object::Host(_, spec) => Some((item, spec)),
+            Object::Scenario(..) => None,
+        })
+    }
+
+    /// Every root of every member, in the order of the files.
+    pub fn roots(&self) -> Vec<Root<'_>> {
+        self.scenarios().flat_map(|(item, spec)| roots(item, spec)).collect()
+    }
+}
+
+/// Each member's host and pointer: the primary first.
+pub fn members(spec: &ScenarioSpec) -> Vec<(MemberName, &str, String)> {
+    let primary = (MemberName::primary(), spec.primary.host.as_str(), "/spec/primary".to_owned());
+    let replicas = spec.replicas.iter().enumerate();
+    let replicas = replicas.map(|(n, r)| (r.name.clone(), r.host.as_str(), child("/spec/replicas", n)));
+    std::iter::once(primary).chain(replicas).collect()
+}
+
+/// The roots of all members of one scenario.
+pub fn roots<'a>(item: &'a Item, spec: &'a ScenarioSpec) -> Vec<Root<'a>> {
+    let root = |member: &MemberName, host: &'a str, at: &str, n: usize, name: &'a str, path: &'a str| Root {
+        item,
+        member: member.clone(),
+        host,
+        name,
+        path,
+        pointer: format!("{at}/roots/{n}/path"),
+    };
+    let mut found = Vec::new();
+    for (index, (member, host, at)) in members(spec).into_iter().enumerate() {
+        let replica = index.checked_sub(1).and_then(|n| spec.replicas.get(n));
+        match replica {
+            None => found.extend(
+                spec.primary
+                    .roots
+                    .iter()
+                    .enumerate()
+                    .map(|(n, r)| root(&member, host, &at, n, r.name.as_str(), &r.path)),
+            ),
+            Some(replica) => found.extend(
+                replica.roots.iter().enumerate().map(|(n, r)| root(&member, host, &at, n, r.name.as_str(), &r.path)),
+            ),
+        }
+    }
+    found
+}
+
+/// Whether `inner` is `outer` or lies below it.
+pub fn lies_in(inner: &str, outer: &str) -> bool {
+    let (inner, outer) = (inner.trim_end_matches('/'), outer.trim_end_matches('/'));
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,115 @@
+//! From the text of files to typed objects and findings. Nothing stops at the first mistake.
+
+use crate::{
+    finding::{Finding, Severity, Span, sort},
+    lints::{self, Item, World},
+    object::{Envelope, decode, envelope},
+    schema,
+    tree::{Document, Node, documents},
+};
+use model::{HostName, Object};
+
+/// An object with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located {
+    pub object: Object,
+    /// Index of the file among those that were read.
+    pub file: usize,
+    /// Every key and value with its place.
+    pub tree: Node,
+}
+
+/// What was read: the objects that are whole, and everything there is to say about the rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Set {
+    /// Objects whose own document is right. Apply them only when no finding is an error.
+    pub objects: Vec<Located>,
+    /// In the order of files, lines and columns.
+    pub findings: Vec<Finding>,
+    /// How many documents were looked at, right or wrong.
+    pub documents: usize,
+    pub files: usize,
+}
+
+impl Set {
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Whether nothing of it may be applied.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+}
+
+/// What the reader cannot see in the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Hosts that the controller stores already.
+    pub known_hosts: Vec<HostName>,
+}
+
+/// Reads a whole set of `(path, text)`; references are looked up within the set.
+pub fn read<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)]) -> Set {
+    read_with(files, &Surroundings::default())
+}
+
+/// Reads a whole set that will be joined with what is stored already.
+pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &Surroundings) -> Set {
+    let mut set = Set { files: files.len(), ..Set::default() };
+    let mut items = Vec::new();
+    for (file, (_, text)) in files.iter().enumerate() {
+        let text = text.as_ref();
+        let before = set.findings.len();
+        let found = documents(file, text, &mut set.findings);
+        if found.is_empty() && set.findings.len() == before {
+            set.findings.push(nothing_in(file, text));
+        }
+        set.documents += found.len();
+        items.extend(found.into_iter().filter_map(|document| item(file, document, &mut set.findings)));
+    }
+    let world = World { items, known_hosts: &surroundings.known_hosts };
+    set.findings.extend(lints::run(&world));
+    let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
+    set.objects = whole.map(|item| Located { object: item.object, file: item.file, tree: item.tree }).collect();
+    sort(&mut set.findings);
+    set
+}
+
+/// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn nothing_in(file: usize, text: &str) -> Finding {
+    let span: Span = 0..text.chars().next().map_or(0, char::len_utf8);
+    Finding::error("DR0010", file, span, "the file holds no object")
+        .severity(Severity::Warning)
+        .help("an object begins with `apiVersion` and `kind`")
+}
+
+/// One document, as far as it can be understood.
+fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<Item> {
+    let Envelope { kind, name, tree } = envelope(file, document.root, findings)?;
+    let checked = schema::check(file, kind, &tree);
+    let label = |finding: Finding| finding.of(kind, &name);
+    findings.extend(checked.findings.into_iter().map(label));
+    let mut bad = checked.bad;
+    spoilt(&tree, "", &mut bad);
+    let object = decode(kind, &tree, &bad);
+    Some(Item { file, tree, kind, name, object: object?, bad })
+}
+
+/// Pointers of values about which a finding was made while parsing.
+fn spoilt(node: &Node, pointer: &str, bad: &mut Vec<String>) {
+    use crate::tree::child;
+    if node.spoilt {
+        bad.push(pointer.to_owned());
+    }
+    for entry in node.map() {
+        spoilt(&entry.node, &child(pointer, &entry.key), bad);
+    }
+    for (index, item) in node.list().iter().enumerate() {
+        spoilt(item, &child(pointer, index), bad);
+    }
+}

@@ -1,0 +1,279 @@
+//! What the schema says about a document, as findings with places.
+
+use super::{quantity::Quantity, shape};
+use crate::{
+    escape::{escape, quoted},
+    finding::Finding,
+    suggest,
+    tree::{Entry, Node, Shape, child, readable},
+};
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
+use model::Kind;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// What came of checking one document.
+#[derive(Default)]
+pub struct Checked {
+    pub findings: Vec<Finding>,
+    /// Pointers of values that are wrong or missing.
+    pub bad: Vec<String>,
+}
+
+/// The schema of a kind, made once.
+pub fn schema_of(kind: Kind) -> &'static Value {
+    &compiled(kind).schema
+}
+
+struct Compiled {
+    schema: Value,
+    validator: Option<Validator>,
+}
+
+fn compiled(kind: Kind) -> &'static Compiled {
+    static COMPILED: OnceLock<Vec<Compiled>> = OnceLock::new();
+    let make = |kind: &Kind| {
+        let schema = super::schema(*kind);
+        let validator = jsonschema::validator_for(&schema).ok();
+        Compiled { schema, validator }
+    };
+    &COMPILED.get_or_init(|| Kind::ALL.iter().map(make).collect())[kind as usize]
+}
+
+/// Checks a document against the schema of its kind.
+pub fn check(file: usize, kind: Kind, root: &Node) -> Checked {
+    let Compiled { schema, validator } = compiled(kind);
+    let mut checker = Checker { file, schema, root, out: Checked::default() };
+    checker.quantities(root, schema, "");
+    checker.exactly_one(root);
+    let value = root.value();
+    for error in validator.iter().flat_map(|validator| validator.iter_errors(&value)) {
+        checker.error(&error);
+    }
+    checker.out
+}
+
+struct Checker<'a> {
+    file: usize,
+    schema: &'a Value,
+    root: &'a Node,
+    out: Checked,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, pointer: String, finding: Finding) {
+        self.out.findings.push(finding.at(pointer.clone()));
+        self.out.bad.push(pointer);
+    }
+
+    /// Sizes and lengths of time, by the model's parser.
+    fn quantities(&mut self, node: &Node, schema: &Value, pointer: &str) {
+        match &node.shape {
+            Shape::Map(entries) => {
+                for entry in entries {
+                    if let Some(below) = schema.get("properties").and_then(|p| p.get(&entry.key)) {
+                        self.quantities(&entry.node, below, &child(pointer, &entry.key));
+                    }
+                }
+            }
+            Shape::List(items) => {
+                let below = schema.get("items").unwrap_or(&Value::Null);
+                for (index, item) in items.iter().enumerate() {
+                    self.quantities(item, below, &child(pointer, index));
+                }
+            }
+            Shape::Scalar { text, .. } => {
+                let quantity = Quantity::of(schema).filter(|_| !node.spoilt);
+                if let Some(finding) = quantity.and_then(|q| q.check(self.file, &node.span, text)) {
+                    self.report(pointer.to_owned(), finding);
+                }
+            }
+        }
+    }
+
+    fn error(&mut self, error: &ValidationError<'_>) {
+        let pointer = error.instance_path().as_str().to_owned();
+        let Some((node, entry)) = self.root.find(&pointer) else { return };
+        let schema = shape::subschema(self.schema, &pointer).unwrap_or(&Value::Null);
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                for key in unexpected {
+                    self.unknown_field(&pointer, node, schema, key);
+                }
+            }
+            ValidationErrorKind::Required { property } => {
+                self.missing_field(&pointer, node, property.as_str().unwrap_or_default());
+            }
+            // Said already, and better.
+            _ if node.spoilt || self.out.bad.contains(&pointer) => {}
+            _ if pointer == "/apiVersion" || pointer == "/kind" => {}
+            _ => {
+                let finding = self.wrong(&pointer, node, entry, schema, error);
+                self.report(pointer, finding);
+            }
+        }
+    }
+
+    fn unknown_field(&mut self, pointer: &str, node: &Node, schema: &Value, key: &str) {
+        let Some(entry) = node.entry(key) else { return };
+        let known = shape::fields(schema);
+        let meant = suggest::closest(key, known.iter().copied());
+        let finding =
+            Finding::error("DR0101", self.file, entry.key_span.clone(), format!("unknown field {}", quoted(key)));
+        let finding = match meant {
+            Some(meant) => finding.label(format!("did you mean `{meant}`?")).fix(false, entry.key_span.clone(), meant),
+            None => finding.label("not a field of this object"),
+        };
+        let place = match readable(self.root, pointer) {
+            place if place.is_empty() => "at the top".to_owned(),
+            place => format!("at {place}"),
+        };
+        let note = format!("{}; known fields: {}", escape(&place), known.join(", "));
+        self.report(child(pointer, key), finding.note(note));
+    }
+
+    fn missing_field(&mut self, pointer: &str, node: &Node, field: &str) {
+        self.out.bad.push(child(pointer, field));
+        let misspelt = |entry: &Entry| suggest::closest(&entry.key, [field]).is_some();
+        let schema = shape::subschema(self.schema, pointer).unwrap_or(&Value::Null);
+        let unknown = |entry: &&Entry| !shape::fields(schema).contains(&entry.key.as_str());
+        if node.map().iter().filter(unknown).any(misspelt) {
+            return; // the unknown field says it
+        }
+        let span = self.root.spot(pointer).filter(|_| !pointer.is_empty());
+        let span = span.or_else(|| node.map().first().map(|e| e.key_span.clone())).unwrap_or(node.span.clone());
+        let below = shape::subschema(schema, &child("", field)).unwrap_or(&Value::Null);
+        let about = below.get("description").and_then(Value::as_str).unwrap_or_default();
+        let place = readable(self.root, pointer);
+        let of = if place.is_empty() { String::new() } else { format!(" in {}", quoted(&place)) };
+        let mut finding = Finding::error("DR0102", self.file, span, format!("`{field}` is missing{of}"))
+            .label(format!("needs `{field}`"))
+            .at(child(pointer, field));
+        if !about.is_empty() {
+            finding = finding.note(format!("{field}: {about}"));
+        }
+        if let Some(example) = below.pointer("/examples/0") {
+            finding = finding.help(format!("for example `{field}: {example}`"));
+        }
+        self.out.findings.push(finding);
+    }
+
+    fn wrong(
+        &self,
+        pointer: &str,
+        node: &Node,
+        entry: Option<&Entry>,
+        schema: &Value,
+        error: &ValidationError<'_>,
+    ) -> Finding {
+        let span = self.root.spot(pointer).unwrap_or_else(|| node.span.clone());
+        let text = quoted(node.text().unwrap_or_default());
+        let name = readable(self.root, pointer);
+        let name = quoted(entry.map_or(name.as_str(), |entry| entry.key.as_str()));
+        let finding = |code, message: String| Finding::error(code, self.file, span.clone(), message);
+        match error.kind() {
+            ValidationErrorKind::Type { .. } => self.wrong_type(node, schema, &name, span),
+            ValidationErrorKind::Enum { options } => {
+                let words: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let found = finding("DR0105", format!("{text} is not a value of {name}"));
+                match suggest::closest(node.text().unwrap_or_default(), words.iter().copied()) {
+                    Some(meant) => found.label(format!("did you mean `{meant}`?")).fix(false, span.clone(), meant),
+                    None => found.label("not one of the words"),
+                }
+                .note(format!("{name} is {}", suggest::list(&words, "or")))
+            }
+            ValidationErrorKind::Pattern { pattern } if pattern == shape::NAME_PATTERN => {
+                bad_name(self.file, node, span)
+            }
+            ValidationErrorKind::MinItems { .. } => {
+                finding("DR0102", format!("{name} is empty")).label("needs at least one entry")
+            }
+            ValidationErrorKind::Minimum { limit } => {
+                finding("DR0105", format!("{text} is too small for {name}")).label(format!("at least {limit}"))
+            }
+            ValidationErrorKind::Maximum { limit } => {
+                finding("DR0105", format!("{text} is too large for {name}")).label(format!("at most {limit}"))
+            }
+            _ => finding("DR0105", format!("{name} has a wrong value")).label(escape(&error.to_string())),
+        }
+    }
+
+    fn wrong_type(&self, node: &Node, schema: &Value, name: &str, span: crate::finding::Span) -> Finding {
+        let wanted = schema.get("type").and_then(Value::as_str).unwrap_or("string");
+        let finding = |message: String| Finding::error("DR0105", self.file, span.clone(), message);
+        let label = format!("this is {}", node.what());
+        match (wanted, node.is_scalar()) {
+            ("string", true) => {
+                let text = node.text().unwrap_or_default();
+                finding(format!("{name} must be text"))
+                    .label(label)
+                    .help(format!("write it in quotes: \"{text}\""))
+                    .fix(true, span.clone(), format!("\"{text}\""))
+            }
+            ("boolean", _) => finding(format!("{name} must be `true` or `false`")).label(label),
+            ("integer" | "number", _) => finding(format!("{name} must be a whole number")).label(label),
+            ("array", _) => finding(format!("{name} must be a list")).label(label),
+            ("object", _) => finding(format!("{name} must be an object with fields")).label(label),
+            (_, _) => finding(format!("{name} must be text")).label(label),
+        }
+    }
+
+    /// Checks have exactly one probe, redirection points exactly one method.
+    fn exactly_one(&mut self, root: &Node) {
+        const CHOICES: [(&str, &str, &[&str]); 2] =
+            [("/spec/monitoring/checks", "check", &["exec", "tcp"]), ("/spec/redirection", "redirection", &["script"])];
+        for (list, what, keys) in CHOICES {
+            let items = root.find(list).map(|(node, _)| node.list()).unwrap_or_default();
+            for (index, item) in items.iter().enumerate() {
+                let pointer = child(list, index);
+                if let Some(finding) = self.one_of(item, &pointer, what, keys) {
+                    self.report(pointer, finding);
+                }
+            }
+        }
+    }
+
+    fn one_of(&self, item: &Node, pointer: &str, what: &str, keys: &[&str]) -> Option<Finding> {
+        if !matches!(item.shape, Shape::Map(_)) {
+            return None;
+        }
+        let present: Vec<&Entry> = item.map().iter().filter(|e| keys.contains(&e.key.as_str())).collect();
+        let near_miss =
+            |e: &Entry| !["name"].contains(&e.key.as_str()) && suggest::closest(&e.key, keys.iter().copied()).is_some();
+        match present.as_slice() {
+            [_] => None,
+            [] if item.map().iter().any(near_miss) => None,
+            [] => {
+                let span = self.root.spot(pointer)?;
+                let message = format!("this {what} does not say what to do");
+                let label = format!("needs {}", suggest::list(keys, "or"));
+                Some(Finding::error("DR0110", self.file, span, message).label(label))
+            }
+            [first, second, ..] => {
+                let message = format!("this {what} has `{}` and `{}`", first.key, second.key);
+                let finding = Finding::error("DR0110", self.file, second.key_span.clone(), message)
+                    .label("and again here")
+                    .context(self.file, first.key_span.clone(), "one here")
+                    .help(format!("keep exactly one of {}; two need two entries", suggest::list(keys, "and")));
+                Some(finding)
+            }
+        }
+    }
+}
+
+fn bad_name(file: usize, node: &Node, span: crate::finding::Span) -> Finding {
+    let text = node.text().unwrap_or_default();
+    let mut better: String = text
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .take(63)
+        .collect();
+    better = better.trim_matches('-').to_owned();
+    let finding = Finding::error("DR0107", file, span.clone(), format!("{} is not a name", quoted(text)))
+        .label("lower-case letters, digits and `-`, at most 63, no `-` at the ends");
+    match model::names::is_name(&better) {
+        true => finding.help(format!("for example `{better}`")).fix(false, span, better),
+        false => finding,
+    }
+}

@@ -1,0 +1,81 @@
+//! Sizes and lengths of time: the schema has a pattern for editors, the model's own parser has the last word.
+
+use crate::{
+    escape::{escape, quoted},
+    finding::{Finding, Span},
+};
+use model::units::{BadQuantity, Period, Size};
+use schemars::JsonSchema;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// Which quantity a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    Size,
+    Period,
+}
+
+/// What the quantity of a schema is called in the reference, if it describes one.
+pub fn name(schema: &Value) -> Option<&'static str> {
+    Some(match Quantity::of(schema)? {
+        Quantity::Size => "size",
+        Quantity::Period => "length of time",
+    })
+}
+
+impl Quantity {
+    /// The quantity that a schema describes, if it does.
+    pub fn of(schema: &Value) -> Option<Self> {
+        static PATTERNS: OnceLock<[(Option<Value>, Quantity); 2]> = OnceLock::new();
+        let patterns = PATTERNS.get_or_init(|| {
+            let mut generator = schemars::SchemaGenerator::default();
+            let (size, period) = (Size::json_schema(&mut generator), Period::json_schema(&mut generator));
+            [(size.get("pattern").cloned(), Quantity::Size), (period.get("pattern").cloned(), Quantity::Period)]
+        });
+        let pattern = schema.get("pattern")?;
+        patterns.iter().find(|(own, _)| own.as_ref() == Some(pattern)).map(|(_, quantity)| *quantity)
+    }
+
+    /// A finding, when `text` is not such a quantity.
+    pub fn check(self, file: usize, span: &Span, text: &str) -> Option<Finding> {
+        let bad = match self {
+            Quantity::Size => text.parse::<Size>().err(),
+            Quantity::Period => text.parse::<Period>().err(),
+        }?;
+        let (code, what) = match self {
+            Quantity::Size => ("DR0103", "a size"),
+            Quantity::Period => ("DR0104", "a length of time"),
+        };
+        let message = format!("{} is not {what}", quoted(text));
+        let finding = Finding::error(code, file, span.clone(), message).label(escape(&bad.reason));
+        Some(match (&bad.suggestion, self) {
+            (Some(suggestion), Quantity::Size) => {
+                finding.help(size_help(suggestion)).fix(false, span.clone(), suggestion.clone())
+            }
+            (Some(suggestion), Quantity::Period) => {
+                finding.help(period_help(suggestion, &bad)).fix(false, span.clone(), suggestion.clone())
+            }
+            (None, Quantity::Size) => finding.help("write it as in `10GiB`, `500MiB` or `10GB`"),
+            (None, Quantity::Period) => finding.help("write it as in `30s`, `5m`, `1h30m`, `7d` or `250ms`"),
+        })
+    }
+}
+
+fn size_help(suggestion: &str) -> String {
+    let digits: String = suggestion.chars().take_while(char::is_ascii_digit).collect();
+    let letter = suggestion[digits.len()..].chars().next().unwrap_or('B');
+    let Some(power) = "KMGTP".find(letter).map(|at| at + 1) else { return format!("write {suggestion}") };
+    let decimal = if letter == 'K' { "kB".to_owned() } else { format!("{letter}B") };
+    format!(
+        "write {suggestion} ({digits} x 1024^{power} bytes) or {digits}{decimal} ({digits} x 10^{} bytes)",
+        power * 3
+    )
+}
+
+fn period_help(suggestion: &str, bad: &BadQuantity) -> String {
+    match bad.text.chars().all(|c| c.is_ascii_digit()) {
+        true => format!("write {suggestion} if seconds are meant"),
+        false => format!("write {suggestion}"),
+    }
+}

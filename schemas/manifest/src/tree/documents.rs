@@ -1,0 +1,127 @@
+//! A file as a sequence of documents, each read on its own so that a broken one hides nothing of the others.
+
+use super::{
+    Node, Shape,
+    build::{Builder, DEPTH_MAX, Limits},
+};
+use crate::{escape, finding::Finding};
+use serde_yaml::granit_parser::{ErrorKind, Parser, ScanError};
+
+/// Largest file that is read. A manifest of this size is a mistake or an attack.
+pub const FILE_SIZE_MAX: usize = 1 << 20;
+
+/// One document that could be parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    pub root: Node,
+}
+
+/// Parses the text of one file. Documents without content are left out.
+pub fn documents(file: usize, text: &str, findings: &mut Vec<Finding>) -> Vec<Document> {
+    if text.len() > FILE_SIZE_MAX {
+        findings.push(
+            Finding::error("DR0009", file, 0..0, format!("the file has {} bytes", text.len()))
+                .help(format!("at most {FILE_SIZE_MAX} bytes are read; split it into several files")),
+        );
+        return Vec::new();
+    }
+    characters(file, text, findings);
+    let mut limits = Limits::default();
+    starts(text).windows(2).filter_map(|ends| document(file, text, ends[0]..ends[1], &mut limits, findings)).collect()
+}
+
+/// Where documents begin, and the end of the text. `---` at the start of a line always begins one.
+fn starts(text: &str) -> Vec<usize> {
+    let marker = |line: &str| {
+        line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    };
+    let (mut offset, mut found) = (0, vec![0]);
+    for line in text.split_inclusive('\n') {
+        if offset > 0 && marker(line) {
+            found.push(offset);
+        }
+        offset += line.len();
+    }
+    found.push(text.len());
+    found
+}
+
+fn document(
+    file: usize,
+    text: &str,
+    range: std::ops::Range<usize>,
+    limits: &mut Limits,
+    findings: &mut Vec<Finding>,
+) -> Option<Document> {
+    let part = text.get(range.clone())?;
+    let bom = if range.start == 0 && part.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+    let (part, base) = (&part[bom..], range.start + bom);
+    let mut builder = Builder::new(file, text, base, limits, findings);
+    let mut root = None;
+    for event in Parser::new_from_str(part) {
+        match event {
+            Ok((event, span)) => match builder.take(event, span) {
+                Ok(None) => {}
+                Ok(Some(node)) => root = root.or(Some(node)),
+                Err(()) => return None,
+            },
+            Err(error) => {
+                let finding = syntax(file, text, base, part, &error);
+                findings.push(finding);
+                return None;
+            }
+        }
+    }
+    root.filter(|node| !is_empty(node)).map(|root| Document { root })
+}
+
+fn is_empty(node: &Node) -> bool {
+    matches!(&node.shape, Shape::Scalar { value, .. } if value.is_null())
+}
+
+fn syntax(file: usize, text: &str, base: usize, part: &str, error: &ScanError) -> Finding {
+    let in_part = error.marker().byte_offset().unwrap_or(0).min(part.len());
+    let mut start = base + in_part;
+    // The parser often stops at the end of the text or of a line: point at what was last read instead of at nothing.
+    let before = text[..start].trim_end();
+    if text[start..].chars().next().is_none_or(|c| c == '\n' || c == '\r') && before.len() > base {
+        start = before.len() - before.chars().next_back().map_or(0, char::len_utf8);
+    }
+    let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        let message = format!("more than {DEPTH_MAX} levels of lists and objects");
+        return Finding::error("DR0009", file, start..end, message).label("far too many levels");
+    }
+    let reason = error.info();
+    let finding = Finding::error("DR0001", file, start..end, "this is not YAML").label(escape::escape(&reason));
+    match text[start..].starts_with('\t') {
+        true => finding.help("indent with spaces; YAML does not allow tabs there"),
+        false => finding,
+    }
+}
+
+/// Refuses characters that cannot be seen, wherever they stand: also a comment can deceive its reader.
+fn characters(file: usize, text: &str, findings: &mut Vec<Finding>) {
+    /// More of them in one file say nothing new.
+    const SHOWN: usize = 5;
+    let bad = text.char_indices().filter(|&(at, c)| escape::is_deceptive(c) && !(at == 0 && c == '\u{FEFF}'));
+    for (at, c) in bad.take(SHOWN) {
+        findings.push(
+            Finding::error(
+                "DR0006",
+                file,
+                at..at + c.len_utf8(),
+                format!("the character U+{:04X} is not allowed", u32::from(c)),
+            )
+            .label("not visible, or changes how the text is shown")
+            .help("remove it"),
+        );
+    }
+    if let Some(at) = text.find('\u{FFFD}') {
+        findings.push(
+            Finding::error("DR0004", file, at..at + '\u{FFFD}'.len_utf8(), "the file is not UTF-8")
+                .label("the first byte that is not")
+                .help("save the file as UTF-8"),
+        );
+    }
+}
