@@ -1,0 +1,140 @@
+//! What must hold before the roles move. Each guard adds a check when it holds and a blocker when it does not.
+
+use super::draft::Draft;
+use crate::{compose::upstream, settings::Place, status::progress_text, text};
+use model::{
+    AssignmentStatus,
+    agent_status::{OutStatus, RootState, TargetState},
+};
+use std::time::Duration;
+
+impl Draft<'_> {
+    pub fn fresh(&self, place: &Place) -> Option<&AssignmentStatus> {
+        self.observed.fresh(self.settings.scenario, &place.host)
+    }
+
+    pub fn last(&self, place: &Place) -> Option<&AssignmentStatus> {
+        self.observed.last(self.settings.scenario, &place.host)
+    }
+
+    /// What `from` last said about its stream to `to`.
+    pub fn stream(&self, from: &Place, to: &Place) -> Option<&OutStatus> {
+        let source = self.last(from)?.source.as_ref()?;
+        source.streams.iter().find(|stream| stream.target == to.member)
+    }
+
+    /// Blocks with `message` unless the host answers and knows this scenario.
+    pub fn require_answer(&mut self, place: &Place, message: String) -> bool {
+        if !self.observed.connected(&place.host) {
+            let silence = self.observed.silence(&place.host);
+            self.block(message).facts = vec![silence];
+            return false;
+        }
+        if self.last(place).is_none() {
+            self.block(message).facts = vec![format!("{} has not reported on this scenario yet", place.host)];
+            return false;
+        }
+        true
+    }
+
+    /// Nobody may know of a later epoch than the ledger does: that would be a ledger restored from the past.
+    pub fn require_newest_epoch(&mut self) {
+        for place in self.settings.places() {
+            let Some(epoch) = self.last(&place).map(|report| report.epoch).filter(|e| *e > self.ledger.epoch) else {
+                continue;
+            };
+            let own = self.ledger.epoch;
+            self.block(format!("{} knows epoch {epoch}, the controller only {own}", place.host)).help =
+                vec!["the controller's state is older than its agents': restore a newer one".to_owned()];
+        }
+    }
+
+    pub fn require_not_suspended(&mut self) {
+        if let Some(suspended) = &self.ledger.suspended {
+            let fact = format!("by {}: {}", suspended.by, suspended.reason);
+            let help = format!("standin resume {}", self.settings.scenario);
+            let blocker = self.block("replication is suspended");
+            blocker.facts = vec![fact];
+            blocker.help = vec![help];
+        }
+    }
+
+    /// No root may be halted at any of `places`.
+    pub fn require_roots(&mut self, places: &[&Place]) {
+        let mut halted = Vec::new();
+        for place in places {
+            for root in self.fresh(place).map(|report| &report.roots).into_iter().flatten() {
+                if let RootState::Halted { message, .. } = &root.state {
+                    halted.push((root.name.clone(), place.host.clone(), message.clone()));
+                }
+            }
+        }
+        if halted.is_empty() {
+            let hosts: Vec<_> = places.iter().map(|place| &place.host).collect();
+            self.check(format!("no root is halted on {}", text::list(&hosts)));
+        }
+        let name = self.settings.scenario;
+        for (root, host, message) in halted {
+            let blocker = self.block(format!("root {root} on {host} is halted"));
+            blocker.facts = vec![message];
+            blocker.help = vec![format!("look at it, then  standin adopt-root {name} {root} --host {host}")];
+        }
+    }
+
+    /// The target follows the source and is equal but for what is on its way.
+    pub fn require_synced(&mut self, from: &Place, to: &Place) -> bool {
+        let target = self.fresh(to).and_then(|report| report.target.clone());
+        let follows = upstream(self.ledger, &to.member) == Some(&from.member);
+        let member = &to.member;
+        let Some(target) = target.filter(|target| follows && target.source == from.member) else {
+            self.block(format!("{member} does not follow {}", from.host));
+            return false;
+        };
+        match target.state {
+            TargetState::Synced => {}
+            TargetState::NeverSynced => {
+                self.block(format!("{member} was never synchronized"));
+                return false;
+            }
+            TargetState::Synchronizing => {
+                let progress = self.stream(from, to).and_then(|stream| stream.progress.as_ref()).map(progress_text);
+                self.block(format!("{member} is being synchronized")).facts = progress.into_iter().collect();
+                return false;
+            }
+        }
+        if let Some(problem) = target.problem {
+            self.block(format!("{member} stands still")).facts = vec![problem];
+            return false;
+        }
+        true
+    }
+
+    /// The target is not further behind than the manifest's guard allows.
+    pub fn require_small_lag(&mut self, to: &Place) {
+        let limit = self.settings.spec.switchover.guards.max_lag;
+        let lag = self.fresh(to).and_then(|report| report.target.as_ref()?.lag);
+        let member = &to.member;
+        match lag.map(|lag| Duration::from_millis(lag.millis)) {
+            None => {
+                self.block(format!("how far {member} is behind is unknown"));
+            }
+            Some(lag) if lag > limit.0 => {
+                let behind = text::duration(lag);
+                self.block(format!("{member} is {behind} behind, more than switchover.guards.maxLag: {limit}"));
+            }
+            Some(lag) => {
+                let behind = text::duration(lag);
+                self.check(format!("{member} is {behind} behind; all of it can be drained: no data will be lost"));
+            }
+        }
+    }
+
+    pub fn check_redirection(&mut self) {
+        let points = self.settings.spec.redirection.iter().filter(|point| point.script.is_some());
+        let points: Vec<_> = points.map(|point| &point.name).collect();
+        if !points.is_empty() {
+            let names = text::list(&points);
+            self.check(format!("redirection: {names}"));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Both sides are alive: nothing is lost.
+
+use super::draft::Draft;
+use crate::{
+    settings::Place,
+    steps::{DrainSpool, FenceActive, StopServices},
+    text,
+};
+
+pub(super) fn draft(draft: &mut Draft<'_>) {
+    let Some(from) = draft.active() else { return };
+    if !from.member.is_primary() && draft.options.to.as_ref().is_none_or(|to| to.is_primary()) {
+        let help = format!("standin switchback {}", draft.settings.scenario);
+        draft.block(format!("{from} is already active; home is reached by a switchback")).help = vec![help];
+        return;
+    }
+    let Some(to) = draft.successor(&from) else { return };
+    draft.title = format!("{} -> {to}", from.host);
+    draft.require_newest_epoch();
+    draft.require_not_suspended();
+    if guard_ends(draft, &from, &to) && draft.require_synced(&from, &to) {
+        draft.require_small_lag(&to);
+    }
+    draft.require_roots(&[&from, &to]);
+    guard_drain(draft, &from);
+    draft.check_redirection();
+    add_steps(draft, &from, &to);
+}
+
+/// Both ends answer. A dead source is refused with what is known to be missing and the command that accepts it.
+pub(super) fn guard_ends(draft: &mut Draft<'_>, from: &Place, to: &Place) -> bool {
+    let target = draft.require_answer(to, format!("{} does not answer, so it cannot take over", to.host));
+    let source = draft.require_answer(from, format!("{} does not answer, so nothing can be drained", from.host));
+    if source && target {
+        draft.check(format!("{} and {} are connected", from.host, to.host));
+        return true;
+    }
+    if !source {
+        let missing = what_is_missing(draft, from, to);
+        let (name, host) = (draft.settings.scenario, &from.host);
+        let help = vec![
+            format!("wait for {host}, or switch it off and accept that loss"),
+            format!("  standin failover {name} --to {} --allow-data-loss --no-fence --confirm {name}", to.member),
+        ];
+        if let Some(blocker) = draft.blockers.last_mut() {
+            blocker.facts.extend(missing);
+            blocker.help = help;
+        }
+    }
+    false
+}
+
+/// What is known not to have arrived. "At least": the controller knows what the source reported, not what it wrote.
+pub(super) fn what_is_missing(draft: &Draft<'_>, from: &Place, to: &Place) -> Vec<String> {
+    let (member, host) = (&to.member, &from.host);
+    let mut facts = Vec::new();
+    let target = draft.last(to).and_then(|report| report.target.as_ref());
+    if let Some(lag) = target.and_then(|target| target.lag) {
+        let until = text::clock(lag.measured_at);
+        facts.push(format!("{member} had everything from {host} at {until} but its last {}ms", lag.millis));
+    } else if let Some(mark) = target.and_then(|target| target.synced) {
+        facts.push(format!("{member} has everything {host} captured up to change {mark}"));
+    }
+    facts.push(match draft.stream(from, to).and_then(|stream| stream.unsent_bytes) {
+        Some(bytes) if bytes > 0 => {
+            format!("at least {} and whatever was written after that is on {host} only", text::bytes(bytes))
+        }
+        Some(_) => format!("whatever {host} wrote after its last report is on {host} only: how much is unknown"),
+        None => format!("how much is on {host} only is unknown"),
+    });
+    facts
+}
+
+/// Draining may be left out only where the manifest allows it, and then the loss is stated.
+fn guard_drain(draft: &mut Draft<'_>, from: &Place) {
+    if !draft.options.skip_drain {
+        return;
+    }
+    if draft.settings.spec.switchover.guards.require_drain {
+        draft.block("--skip-drain is refused").facts = vec!["switchover.guards.requireDrain is true".to_owned()];
+    }
+    draft.losses.push(format!("what {} has captured and not sent is not waited for", from.host));
+}
+
+pub(super) fn add_steps(draft: &mut Draft<'_>, from: &Place, to: &Place) {
+    let services = draft.settings.services();
+    let drained = !draft.options.skip_drain;
+    if !services.is_empty() {
+        draft.step(StopServices { at: from.clone(), services: services.clone() });
+    }
+    if drained {
+        draft.step(DrainSpool { from: from.clone(), to: to.clone() });
+    }
+    draft.step(FenceActive {
+        from: from.clone(),
+        epoch: draft.next_epoch(),
+        serving: services.is_empty(),
+        services,
+        drain_to: drained.then(|| to.clone()),
+        word: None,
+    });
+    draft.promote_and_open(from, to, drained);
+}

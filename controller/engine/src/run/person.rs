@@ -1,0 +1,114 @@
+//! What a person may do to a run: go on, leave a step out, take everything back.
+
+use super::{Event, Run, What};
+use crate::text;
+use model::{Timestamp, view::RunState};
+
+/// Why a run does not do what a person wants.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    pub message: String,
+    pub help: Vec<String>,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Vec::new() }
+    }
+
+    fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+}
+
+impl Run {
+    /// Repeats the step at which the run is paused, or leaves it out.
+    ///
+    /// **Errors** when the run is not paused, or the step is one that nothing can go on without.
+    pub fn resume(
+        &mut self,
+        by: String,
+        skip: Option<String>,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let id = self.id.clone();
+        let Some(at) = self.paused_at() else {
+            return Err(Refusal::new(match self.state() {
+                RunState::Running => format!("run {id} is not paused"),
+                _ => format!("run {id} is over"),
+            })
+            .help(format!("standin run show {id}")));
+        };
+        let step = (at + 1).to_string();
+        let what = match skip {
+            None => What::Resumed { by },
+            Some(skip) => self.skipping(at, &skip, by, reason)?,
+        };
+        self.happen(step, now, what)
+    }
+
+    fn skipping(&self, at: usize, skip: &str, by: String, reason: Option<String>) -> Result<What, Refusal> {
+        let (id, step) = (&self.id, &self.plan.steps[at]);
+        if skip != (at + 1).to_string() {
+            return Err(Refusal::new(format!("run {id} is paused at step {}, not at step {skip}", at + 1)));
+        }
+        if !step.skippable() {
+            return Err(Refusal::new(format!("step {skip} cannot be left out: {}", step.title()))
+                .help(format!("repair, then  standin run resume {id}")));
+        }
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        let reason = reason.ok_or_else(|| Refusal::new("leaving a step out needs a reason").help("--reason TEXT"))?;
+        Ok(What::Skipped { by, reason })
+    }
+
+    /// Takes everything back, as long as that is possible.
+    ///
+    /// **Errors** when the point of no return is crossed, or the run is over or on its way back already.
+    pub fn abort(&mut self, by: String, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let id = self.id.clone();
+        if self.is_over() {
+            return Err(Refusal::new(format!("run {id} is over")).help(format!("standin run show {id}")));
+        }
+        if self.turning.is_some() {
+            return Err(Refusal::new(format!("run {id} is being taken back already")));
+        }
+        if self.crossed() {
+            return Err(Refusal::new(format!("run {id} is past the point of no return: the roles have moved"))
+                .help(format!("it goes forward only:  standin run resume {id}"))
+                .help("the way back is a run of its own, once this one is over"));
+        }
+        let step = (self.current().unwrap_or_default() + 1).to_string();
+        self.happen(step, now, What::AbortAsked { by })
+    }
+
+    fn happen(&mut self, step: String, at: Timestamp, what: What) -> Result<Vec<Event>, Refusal> {
+        let event = Event { step, at, what };
+        self.record(&event).map_err(|illegal| Refusal::new(illegal.to_string()))?;
+        Ok(vec![event])
+    }
+
+    /// Exact commands that go on from here.
+    pub(super) fn choices(&self) -> Vec<String> {
+        let id = &self.id;
+        let Some(at) = self.paused_at() else {
+            return Vec::new();
+        };
+        let mut choices = vec![format!("standin run resume {id}")];
+        if self.plan.steps[at].skippable() {
+            choices.push(format!("standin run resume {id} --skip {} --reason TEXT", at + 1));
+        }
+        if !self.crossed() {
+            choices.push(format!("standin run abort {id}"));
+        }
+        choices
+    }
+
+    /// `3 of 7 steps`: for lists and logs.
+    pub fn progress(&self) -> String {
+        let done = self.records.iter().filter(|record| record.finished.is_some()).count();
+        format!("{done} of {}", text::count(self.records.len() as u64, "step", "steps"))
+    }
+}

@@ -1,0 +1,84 @@
+use super::status;
+use crate::toy::{Fault, Toy};
+use model::{
+    ledger::Suspended,
+    view::{Health, ScenarioState, ScenarioView, Verb},
+};
+
+fn of(toy: &Toy) -> ScenarioView {
+    status(&toy.settings(), &toy.ledger, &toy.observed(), None, None)
+}
+
+fn condition(view: &ScenarioView, kind: &str) -> String {
+    let found = view.conditions.iter().find(|condition| condition.kind == kind);
+    found.map(|condition| format!("{} {}", condition.status, condition.reason)).unwrap()
+}
+
+#[test]
+fn a_fleet_in_sync_is_well() {
+    let view = of(&Toy::two_hosts());
+    assert_eq!((view.state, view.health, view.why.as_str()), (ScenarioState::Protecting, Health::Ok, ""));
+    assert_eq!(condition(&view, "Ready"), "True Ok");
+    assert_eq!(view.members[1].stream, "following");
+    assert_eq!(view.members[1].lag.unwrap().millis, 100);
+}
+
+#[test]
+fn a_silent_host_makes_things_unknown_never_fine() {
+    let mut toy = Toy::two_hosts();
+    toy.kill("mx2");
+    toy.tick();
+    let view = of(&toy);
+    assert_eq!((view.state, view.health), (ScenarioState::Protecting, Health::Degraded));
+    assert_eq!(view.why, "mx2 silent for 1.0s");
+    assert_eq!(view.members[1].lag, None);
+    assert_eq!(condition(&view, "Synchronized"), "Unknown Silent");
+
+    let mut toy = Toy::two_hosts();
+    toy.kill("mx1");
+    toy.tick();
+    let view = of(&toy);
+    assert_eq!(view.health, Health::Unknown);
+    assert_eq!(condition(&view, "Ready"), "Unknown Unknown");
+}
+
+#[test]
+fn a_halted_root_a_dead_service_and_a_suspension_are_said() {
+    let mut toy = Toy::two_hosts();
+    toy.faults.insert(Fault::RootHalted("mx1".into()));
+    let view = of(&toy);
+    assert_eq!((view.state, view.health), (ScenarioState::Halted, Health::Failed));
+    assert_eq!(view.why, "root data on mx1 halted: had 12 entries, has none");
+
+    let mut toy = Toy::two_hosts();
+    toy.ledger.serving = None;
+    toy.tick();
+    toy.faults.insert(Fault::ServicesFail("mx1".into()));
+    toy.ledger.serving = toy.ledger.active().cloned();
+    toy.tick();
+    let view = of(&toy);
+    assert_eq!((view.health, view.why.as_str()), (Health::Failed, "shop does not run on mx1: exit status 1"));
+
+    let mut toy = Toy::two_hosts();
+    toy.ledger.suspended = Some(Suspended { reason: "disk replacement".into(), by: "ben".into() });
+    toy.ledger.revision += 1;
+    toy.tick();
+    let view = of(&toy);
+    assert_eq!((view.state, view.health), (ScenarioState::Stopped, Health::Suspended));
+    assert_eq!(view.why, "suspended by ben: disk replacement");
+}
+
+#[test]
+fn away_from_home_is_well_only_in_reverse() {
+    let mut toy = Toy::two_hosts();
+    toy.play(Verb::Switchover, &Toy::options(None));
+    toy.tick();
+    let view = of(&toy);
+    assert_eq!((view.state, view.health), (ScenarioState::SwitchedOver, Health::Degraded));
+    assert_eq!(view.why, "mx1 receives no changes: standin resume shop --reverse");
+    toy.play(Verb::Resume, &crate::Options { reverse: true, ..Toy::options(None) });
+    toy.tick();
+    let view = of(&toy);
+    assert_eq!((view.state, view.health, view.why.as_str()), (ScenarioState::SwitchedOver, Health::Ok, ""));
+    assert_eq!(view.members[0].stream, "following");
+}
