@@ -71,6 +71,7 @@ fn build() -> Result<()> {
 /// Runs cargo test, shows what it says and counts it. Tells whether it ended well.
 fn test(arguments: &[&str], tally: &mut Tally) -> Result<bool> {
     let mut child = cargo()
+        .env("STANDIN_BINARY", target_directory().join("debug/standin"))
         .args(["test", "--locked", "--no-fail-fast"])
         .args(arguments)
         .stdout(Stdio::piped())
