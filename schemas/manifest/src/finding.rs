@@ -130,11 +130,42 @@ impl Finding {
     }
 }
 
-/// Puts findings in the order in which a reader meets them, and drops the second of two equal ones.
+/// Most findings that are made about one file. Nobody reads more, and a hostile file is full of them.
+pub const FINDINGS_MAX: usize = 1_000;
+
+/// Puts findings in the order in which a reader meets them, drops the second of two equal ones, and keeps at most
+/// `FINDINGS_MAX` of each file, errors before the rest.
 pub fn sort(findings: &mut Vec<Finding>) {
+    let place = |f: &Finding| (f.file, f.span.start, f.span.end, f.code);
     findings.sort_by(|a, b| {
-        let key = |f: &Finding| (f.file, f.span.start, f.span.end, f.code);
-        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+        (a.file, a.severity)
+            .cmp(&(b.file, b.severity))
+            .then_with(|| place(a).cmp(&place(b)))
+            .then_with(|| a.message.cmp(&b.message))
     });
     findings.dedup();
+    let (mut file, mut kept) = (0, 0);
+    findings.retain(|finding| {
+        kept = if finding.file == file { kept + 1 } else { 1 };
+        file = finding.file;
+        kept <= FINDINGS_MAX
+    });
+    findings.sort_by(|a, b| place(a).cmp(&place(b)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_stay_when_there_are_too_many() {
+        let warning = |n| Finding::error("DR0010", 1, n..n, "w").severity(Severity::Warning);
+        let mut findings: Vec<Finding> = (0..2 * FINDINGS_MAX).map(warning).collect();
+        findings.push(Finding::error("DR0001", 1, 5000..5000, "last"));
+        findings.push(Finding::error("DR0001", 0, 1..1, "another file"));
+        sort(&mut findings);
+        assert_eq!(findings.len(), FINDINGS_MAX + 1);
+        assert_eq!((findings[0].file, findings[1].file), (0, 1));
+        assert!(findings.iter().any(|finding| finding.message == "last"));
+    }
 }

@@ -8,6 +8,7 @@ use crate::{
 };
 use model::{HostSpec, Kind, Metadata, Object, ScenarioSpec, object::API_VERSION};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// A document whose kind is known.
 pub struct Envelope {
@@ -118,7 +119,7 @@ fn ignore(file: usize, tree: &mut Node, parent: &str, fields: &[&str], mut repor
 }
 
 /// The typed object; what is wrong or missing is replaced by something harmless, so that the rest can be looked at.
-pub fn decode(kind: Kind, tree: &Node, bad: &[String]) -> Option<Object> {
+pub fn decode(kind: Kind, tree: &Node, bad: &BTreeSet<String>) -> Option<Object> {
     let (mut value, schema) = (tree.value(), schema::schema_of(kind));
     let mut bad: Vec<&String> = bad.iter().collect();
     bad.sort_by_key(|pointer| pointer.matches('/').count());

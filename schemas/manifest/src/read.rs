@@ -8,6 +8,7 @@ use crate::{
     tree::{Document, Node, documents},
 };
 use model::{HostName, Object};
+use std::collections::BTreeSet;
 
 /// An object with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,10 +102,10 @@ fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<
 }
 
 /// Pointers of values about which a finding was made while parsing.
-fn spoilt(node: &Node, pointer: &str, bad: &mut Vec<String>) {
+fn spoilt(node: &Node, pointer: &str, bad: &mut BTreeSet<String>) {
     use crate::tree::child;
     if node.spoilt {
-        bad.push(pointer.to_owned());
+        bad.insert(pointer.to_owned());
     }
     for entry in node.map() {
         spoilt(&entry.node, &child(pointer, &entry.key), bad);

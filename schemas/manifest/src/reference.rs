@@ -78,7 +78,7 @@ fn type_of(field: &Value) -> String {
         },
         "string" => "text".to_owned(),
         "integer" => "number".to_owned(),
-        "object" if field.get("properties").is_none() => "words to text".to_owned(),
+        "object" if field.get("properties").is_none() => "map of text".to_owned(),
         other => other.to_owned(),
     }
 }

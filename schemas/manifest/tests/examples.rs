@@ -1,5 +1,7 @@
 //! The examples: the good ones read clean, each broken one gives its code.
 
+#![allow(clippy::unwrap_used)]
+
 use manifest::{Set, Severity, codes, read, render, text};
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,7 @@
 //! Reading whole sets: nothing hides anything else, nothing panics, and findings look as documented.
 
+#![allow(clippy::unwrap_used)]
+
 use manifest::{Severity, Surroundings, read, read_with, render};
 use proptest::prelude::*;
 
@@ -265,5 +267,31 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         survives(&manifest::text(&bytes));
+    }
+}
+
+/// Far more than a reading takes, even unoptimised on a busy machine; a quadratic one takes minutes.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+#[test]
+fn a_hostile_set_takes_no_time() {
+    let many = |item: &dyn Fn(usize) -> String, count: usize| (0..count).map(item).collect::<String>();
+    let head = "apiVersion: standin/v1alpha1\nkind: Scenario\nmetadata: {name: mail}\nspec:\n  replicas: []\n  primary:\n    host: h\n    roots:\n";
+    let texts = [
+        format!("{head}{}", many(&|n| format!("      - {{name: r{n}, path: /r{n}}}\n"), 20_000)),
+        format!("{head}{}", many(&|_| "      - {name: r, path: /r}\n".to_owned(), 20_000)),
+        format!("{head}{}", many(&|n| format!("      - {{nam: r{n}, pat: /r{n}}}\n"), 20_000)),
+        format!("{head}{}", many(&|_| "      -\n".to_owned(), 20_000)),
+        many(&|n| format!("f{n}: 1\n"), 60_000),
+        many(&|_| "f: 1\n".to_owned(), 60_000),
+        many(&|_| "--- {kind: Host, metadata: {name: a}}\n".to_owned(), 20_000),
+        many(&|_| "--- [\n".to_owned(), 60_000),
+    ];
+    let start = std::time::Instant::now();
+    for text in &texts {
+        let began = start.elapsed();
+        let set = read(&[("a.yaml", text)]);
+        assert!(set.has_errors());
+        assert!(start.elapsed() - began < PATIENCE, "{:?}: {}", start.elapsed() - began, &text[..60]);
     }
 }

@@ -173,7 +173,7 @@ fn read_back(object: &Object) -> Object {
     let yaml = to_yaml(object);
     let documents = crate::tree::documents(0, &yaml, &mut findings);
     assert_eq!(findings, [], "{yaml}");
-    crate::object::decode(object.kind(), &documents[0].root, &[]).expect(&yaml)
+    crate::object::decode(object.kind(), &documents[0].root, &Default::default()).expect(&yaml)
 }
 
 proptest! {

@@ -6,6 +6,7 @@ use crate::{
     finding::Finding,
     tree::{Node, child},
 };
+use std::collections::HashMap;
 
 pub const LINT: Lint = Lint { code: "DR0204", check };
 
@@ -19,16 +20,18 @@ fn walk(item: &Item, node: &Node, pointer: &str, findings: &mut Vec<Finding>) {
     for entry in node.map() {
         walk(item, &entry.node, &child(pointer, &entry.key), findings);
     }
-    let name = |node: &Node| node.get("name").and_then(Node::string).map(str::to_owned);
+    let mut seen = HashMap::new();
     for (index, below) in node.list().iter().enumerate() {
         let at = child(pointer, index);
         walk(item, below, &at, findings);
-        let Some(own) = name(below) else { continue };
-        let first = node.list()[..index].iter().position(|other| name(other).as_deref() == Some(own.as_str()));
-        let Some(first) = first else { continue };
-        let message = format!("the name {} is used twice in this list", quoted(&own));
-        let finding = item.place(child(&at, "name")).error(LINT.code, message).map(|finding| finding.label("again here"));
+        let Some(name) = below.get("name").and_then(Node::string) else { continue };
+        let first = *seen.entry(name).or_insert(index);
+        if first == index {
+            continue;
+        }
+        let message = format!("the name {} is used twice in this list", quoted(name));
+        let finding = item.place(child(&at, "name")).error(LINT.code, message);
         let first = item.place(child(&child(pointer, first), "name"));
-        findings.extend(finding.map(|finding| first.value_as_context(finding, "first here")));
+        findings.extend(finding.map(|f| first.value_as_context(f.label("again here"), "first here")));
     }
 }

@@ -2,13 +2,17 @@
 
 use super::{Lint, World};
 use crate::{escape::quoted, finding::Finding};
+use std::collections::HashMap;
 
 pub const LINT: Lint = Lint { code: "DR0203", check };
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
-    for (index, item) in world.items.iter().enumerate() {
-        let same = |other: &&super::Item| other.kind == item.kind && other.name == item.name;
-        let Some(first) = world.items[..index].iter().find(same) else { continue };
+    let mut seen = HashMap::new();
+    for item in &world.items {
+        let first = *seen.entry((item.kind, item.name.as_str())).or_insert(item);
+        if std::ptr::eq(first, item) {
+            continue;
+        }
         let place = item.place("/metadata/name");
         let message = format!("a second {} named {}", item.kind, quoted(&item.name));
         let finding = place.error(LINT.code, message).map(|finding| finding.label("again here"));

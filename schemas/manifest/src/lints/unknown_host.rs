@@ -3,16 +3,17 @@
 use super::{Lint, World, world::members};
 use crate::{escape::quoted, finding::Finding, suggest, tree::child};
 use model::HostName;
+use std::collections::BTreeSet;
 
 pub const LINT: Lint = Lint { code: "DR0201", check };
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let here = world.items.iter().filter(|item| item.kind == model::Kind::Host).map(|item| item.name.as_str());
     let here: Vec<&str> = here.filter(|name| !name.is_empty()).collect();
-    let known: Vec<&str> = here.iter().copied().chain(world.known_hosts.iter().map(HostName::as_str)).collect();
+    let known: BTreeSet<&str> = here.iter().copied().chain(world.known_hosts.iter().map(HostName::as_str)).collect();
     for (item, spec) in world.scenarios() {
         for (_, host, at) in members(spec) {
-            if known.contains(&host) {
+            if known.contains(host) {
                 continue;
             }
             let place = item.place(child(&at, "host"));

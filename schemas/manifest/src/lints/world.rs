@@ -3,6 +3,7 @@
 use super::Place;
 use crate::tree::{Node, child};
 use model::{HostName, HostSpec, Kind, MemberName, Object, ScenarioSpec};
+use std::collections::BTreeSet;
 
 /// One object, as far as it could be understood.
 pub struct Item {
@@ -12,7 +13,7 @@ pub struct Item {
     pub name: String,
     pub object: Object,
     /// Pointers of values that are wrong or missing; in `object` something harmless stands for them.
-    pub bad: Vec<String>,
+    pub bad: BTreeSet<String>,
 }
 
 impl Item {
@@ -22,9 +23,8 @@ impl Item {
 
     /// Whether the value at `pointer`, or one that holds it, is wrong.
     pub fn is_bad(&self, pointer: &str) -> bool {
-        self.bad
-            .iter()
-            .any(|bad| pointer.strip_prefix(bad.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('/')))
+        let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+        above.chain([pointer]).any(|pointer| self.bad.contains(pointer))
     }
 }
 

@@ -3,21 +3,21 @@
 use super::{quantity::Quantity, shape};
 use crate::{
     escape::{escape, quoted},
-    finding::Finding,
+    finding::{FINDINGS_MAX, Finding},
     suggest,
     tree::{Entry, Node, Shape, child, readable},
 };
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use model::Kind;
-use serde_json::Value;
-use std::sync::OnceLock;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, sync::OnceLock};
 
 /// What came of checking one document.
 #[derive(Default)]
 pub struct Checked {
     pub findings: Vec<Finding>,
     /// Pointers of values that are wrong or missing.
-    pub bad: Vec<String>,
+    pub bad: BTreeSet<String>,
 }
 
 /// The schema of a kind, made once.
@@ -62,8 +62,10 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn report(&mut self, pointer: String, finding: Finding) {
-        self.out.findings.push(finding.at(pointer.clone()));
-        self.out.bad.push(pointer);
+        if self.out.findings.len() < FINDINGS_MAX {
+            self.out.findings.push(finding.at(pointer.clone()));
+        }
+        self.out.bad.insert(pointer);
     }
 
     /// Sizes and lengths of time, by the model's parser.
@@ -94,6 +96,10 @@ impl Checker<'_> {
     fn error(&mut self, error: &ValidationError<'_>) {
         let pointer = error.instance_path().as_str().to_owned();
         let Some((node, entry)) = self.root.find(&pointer) else { return };
+        if self.out.findings.len() >= FINDINGS_MAX {
+            self.out.bad.insert(pointer);
+            return;
+        }
         let schema = shape::subschema(self.schema, &pointer).unwrap_or(&Value::Null);
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -133,7 +139,7 @@ impl Checker<'_> {
     }
 
     fn missing_field(&mut self, pointer: &str, node: &Node, field: &str) {
-        self.out.bad.push(child(pointer, field));
+        self.out.bad.insert(child(pointer, field));
         let misspelt = |entry: &Entry| suggest::closest(&entry.key, [field]).is_some();
         let schema = shape::subschema(self.schema, pointer).unwrap_or(&Value::Null);
         let unknown = |entry: &&Entry| !shape::fields(schema).contains(&entry.key.as_str());
@@ -152,7 +158,7 @@ impl Checker<'_> {
         if !about.is_empty() {
             finding = finding.note(format!("{field}: {about}"));
         }
-        if let Some(example) = below.pointer("/examples/0") {
+        if let Some(example) = below.pointer("/examples/0").filter(|example| **example != json!({})) {
             finding = finding.help(format!("for example `{field}: {example}`"));
         }
         self.out.findings.push(finding);
@@ -202,6 +208,9 @@ impl Checker<'_> {
         let wanted = schema.get("type").and_then(Value::as_str).unwrap_or("string");
         let finding = |message: String| Finding::error("DR0105", self.file, span.clone(), message);
         let label = format!("this is {}", node.what());
+        if let Some(quantity) = Quantity::of(schema) {
+            return finding(format!("{name} must be {}", quantity.what())).label(label);
+        }
         match (wanted, node.is_scalar()) {
             ("string", true) => {
                 let text = node.text().unwrap_or_default();

@@ -89,6 +89,9 @@ fn metadata() -> Value {
         object.insert("required".to_owned(), json!(["name"]));
         object.insert("examples".to_owned(), json!([{"name": "mail"}]));
     }
+    if let Some(name) = schema.pointer_mut("/properties/name").and_then(Value::as_object_mut) {
+        name.remove("default");
+    }
     schema
 }
 

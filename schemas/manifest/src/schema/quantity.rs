@@ -37,17 +37,25 @@ impl Quantity {
         patterns.iter().find(|(own, _)| own.as_ref() == Some(pattern)).map(|(_, quantity)| *quantity)
     }
 
+    /// What it is called in a message.
+    pub fn what(self) -> &'static str {
+        match self {
+            Quantity::Size => "a size",
+            Quantity::Period => "a length of time",
+        }
+    }
+
     /// A finding, when `text` is not such a quantity.
     pub fn check(self, file: usize, span: &Span, text: &str) -> Option<Finding> {
         let bad = match self {
             Quantity::Size => text.parse::<Size>().err(),
             Quantity::Period => text.parse::<Period>().err(),
         }?;
-        let (code, what) = match self {
-            Quantity::Size => ("DR0103", "a size"),
-            Quantity::Period => ("DR0104", "a length of time"),
+        let code = match self {
+            Quantity::Size => "DR0103",
+            Quantity::Period => "DR0104",
         };
-        let message = format!("{} is not {what}", quoted(text));
+        let message = format!("{} is not {}", quoted(text), self.what());
         let finding = Finding::error(code, file, span.clone(), message).label(escape(&bad.reason));
         Some(match (&bad.suggestion, self) {
             (Some(suggestion), Quantity::Size) => {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     escape::{is_deceptive, quoted},
-    finding::{Finding, Span},
+    finding::{FINDINGS_MAX, Finding, Span},
 };
 use serde_json::Value;
 use serde_yaml::granit_parser::{self, Event, ScalarStyle};
@@ -17,6 +17,8 @@ use std::collections::HashMap;
 pub const NODES_MAX: usize = 100_000;
 /// Most levels of lists and maps.
 pub const DEPTH_MAX: usize = 64;
+/// Most fields of one object; what people write has a dozen, labels a few more.
+pub const FIELDS_MAX: usize = 1_000;
 
 /// What one file has used up.
 #[derive(Default)]
@@ -98,7 +100,9 @@ impl<'a> Builder<'a> {
     }
 
     fn report(&mut self, finding: Finding) {
-        self.findings.push(finding);
+        if self.findings.iter().rev().take_while(|other| other.file == self.file).count() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
     }
 
     fn refuse_tag(&mut self, tagged: bool, span: &granit_parser::Span) {
@@ -199,7 +203,7 @@ impl<'a> Builder<'a> {
         match &mut open.node {
             Partial::List(items) => items.push(node),
             Partial::Map { key: key @ None, .. } => {
-                let text = node.text().map(str::to_owned).filter(|_| matches!(node.string(), Some(_)));
+                let text = node.text().map(str::to_owned).filter(|_| node.string().is_some());
                 *key = Some((text, node.span));
                 return None;
             }
@@ -207,10 +211,12 @@ impl<'a> Builder<'a> {
                 let (name, key_span) = key.take().unwrap_or((None, node.span.clone()));
                 let first = name.as_ref().and_then(|name| entries.iter().find(|e| e.key == *name));
                 let first = first.map(|e| e.key_span.clone());
+                let full = entries.len() >= FIELDS_MAX;
                 match (name, first) {
                     (None, _) => self.bad_key(key_span),
                     (Some(name), _) if name == "<<" => self.merge_key(key_span),
                     (Some(name), Some(first)) => self.duplicate(&name, key_span, first),
+                    (Some(_), None) if full => self.too_many_fields(key_span),
                     (Some(key), None) => self.insert(Entry { key, key_span, node }),
                 }
                 return None;
@@ -246,6 +252,11 @@ impl<'a> Builder<'a> {
                 .label("null is not a value here")
                 .help("give it a value, or leave the field out for its default"),
         );
+    }
+
+    fn too_many_fields(&mut self, span: Span) {
+        let message = format!("more than {FIELDS_MAX} fields in one object");
+        self.report(Finding::error("DR0009", self.file, span, message).label("one too many"));
     }
 
     fn bad_key(&mut self, span: Span) {
