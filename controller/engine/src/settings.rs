@@ -45,6 +45,13 @@ pub struct Place {
     pub host: HostName,
 }
 
+impl Place {
+    /// What people call it: a replica by its name, home by its host.
+    pub fn called(&self) -> &str {
+        if self.member.is_primary() { self.host.as_str() } else { self.member.as_str() }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.member, self.host)

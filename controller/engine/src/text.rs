@@ -30,10 +30,11 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// The time of day in UTC, such as `09:28:41 UTC`.
+/// The time of day in UTC, such as `09:28:41.220 UTC`.
 pub fn clock(at: Timestamp) -> String {
     let seconds = at.0 / 1000 % 86_400;
-    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{:03} UTC", seconds % 60, at.0 % 1000)
 }
 
 /// `a, b and c`.
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(134)), "2m 14s");
         assert_eq!(duration(Duration::from_secs(11_520)), "3h 12m");
         assert_eq!(duration(Duration::from_secs(6 * 86_400)), "6d 0h");
-        assert_eq!(clock(Timestamp(34_121_220)), "09:28:41 UTC");
+        assert_eq!(clock(Timestamp(34_121_220)), "09:28:41.220 UTC");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(list::<String>(&[]), "");
         assert_eq!(count(1, "entry", "entries"), "1 entry");

@@ -30,7 +30,7 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
 /// Only a copy that was complete once may be promoted; one in the middle of a synchronization is stated.
 fn guard_copy(draft: &mut Draft<'_>, to: &Place) {
     let target = draft.fresh(to).and_then(|report| report.target.clone());
-    let (name, member) = (draft.settings.scenario, &to.member);
+    let (name, member) = (draft.settings.scenario, to.called());
     if target.is_none() && draft.ledger.suspended.is_some() {
         let blocker = draft.block(format!("what {member} holds is unknown while replication is suspended"));
         blocker.help = vec![format!("standin resume {name}")];

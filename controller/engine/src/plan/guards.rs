@@ -85,7 +85,7 @@ impl Draft<'_> {
     pub fn require_synced(&mut self, from: &Place, to: &Place) -> bool {
         let target = self.fresh(to).and_then(|report| report.target.clone());
         let follows = upstream(self.ledger, &to.member) == Some(&from.member);
-        let member = &to.member;
+        let member = to.called();
         let Some(target) = target.filter(|target| follows && target.source == from.member) else {
             self.block(format!("{member} does not follow {}", from.host));
             return false;
@@ -113,7 +113,7 @@ impl Draft<'_> {
     pub fn require_small_lag(&mut self, to: &Place) {
         let limit = self.settings.spec.switchover.guards.max_lag;
         let lag = self.fresh(to).and_then(|report| report.target.as_ref()?.lag);
-        let member = &to.member;
+        let member = to.called();
         match lag.map(|lag| Duration::from_millis(lag.millis)) {
             None => {
                 self.block(format!("how far {member} is behind is unknown"));

@@ -69,7 +69,7 @@ fn facts_of(home: &Place, since: Option<model::Epoch>, aside: Option<&SetAside>)
     match aside {
         Some(aside) => {
             let entries = text::count(aside.entries, "entry", "entries");
-            vec![format!("{entries} of {host} were set aside in .standin/quarantine/{}", aside.epoch)]
+            vec![format!("{entries} of {host} set aside in .standin/quarantine/{}", aside.epoch)]
         }
         None => vec![format!("what differs on {host} is moved to .standin/quarantine/{epoch} before it is replaced")],
     }

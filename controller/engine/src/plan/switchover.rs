@@ -6,6 +6,7 @@ use crate::{
     steps::{DrainSpool, FenceActive, StopServices},
     text,
 };
+use model::Timestamp;
 
 pub(super) fn draft(draft: &mut Draft<'_>) {
     let Some(from) = draft.active() else { return };
@@ -52,18 +53,18 @@ pub(super) fn guard_ends(draft: &mut Draft<'_>, from: &Place, to: &Place) -> boo
 
 /// What is known not to have arrived. "At least": the controller knows what the source reported, not what it wrote.
 pub(super) fn what_is_missing(draft: &Draft<'_>, from: &Place, to: &Place) -> Vec<String> {
-    let (member, host) = (&to.member, &from.host);
+    let (member, host) = (to.called(), &from.host);
     let mut facts = Vec::new();
     let target = draft.last(to).and_then(|report| report.target.as_ref());
     if let Some(lag) = target.and_then(|target| target.lag) {
-        let until = text::clock(lag.measured_at);
-        facts.push(format!("{member} had everything from {host} at {until} but its last {}ms", lag.millis));
+        let until = text::clock(Timestamp(lag.measured_at.0.saturating_sub(lag.millis)));
+        facts.push(format!("{member} has everything {host} wrote until {until}"));
     } else if let Some(mark) = target.and_then(|target| target.synced) {
         facts.push(format!("{member} has everything {host} captured up to change {mark}"));
     }
     facts.push(match draft.stream(from, to).and_then(|stream| stream.unsent_bytes) {
         Some(bytes) if bytes > 0 => {
-            format!("at least {} and whatever was written after that is on {host} only", text::bytes(bytes))
+            format!("at least {} after that is on {host} only", text::bytes(bytes))
         }
         Some(_) => format!("whatever {host} wrote after its last report is on {host} only: how much is unknown"),
         None => format!("how much is on {host} only is unknown"),

@@ -116,7 +116,9 @@ impl Run {
             State::Paused => Turn::Rest(Next::Paused { step: path(at), why: note }),
             State::Failed => happened(at, now, What::Paused { why: note }),
             _ => match self.see(at, ledger, settings, observed) {
-                Progress::Reached(found) => happened(at, now, What::Reached { note: found.note, result: found.result }),
+                Progress::Reached(found) => {
+                    happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
+                }
                 Progress::Waiting(why) => Turn::Rest(Next::Wait { step: path(at), why }),
                 Progress::Again(why) => self.retry(at, why, ledger, now),
                 Progress::Impossible(why) => happened(at, now, What::Failed { why }),

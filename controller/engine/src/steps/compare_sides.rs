@@ -34,7 +34,7 @@ impl Step for CompareSides {
             None => Err(Progress::Impossible(format!("{} compared without a result", self.active.host))),
             Some(comparison) => {
                 let note = text::count(comparison.differences, "difference", "differences");
-                Ok(Found { note, result: Some(result.clone()) })
+                Ok(Found { note, result: Some(Box::new(result.clone())) })
             }
         })
         .into()

@@ -20,7 +20,7 @@ impl Step for DrainSpool {
     }
 
     fn title(&self) -> String {
-        format!("drain the spool to {}", self.to.member)
+        format!("drain the spool to {}", self.to.called())
     }
 
     fn ask(&self, cx: &Asking, ledger: &mut Ledger) {

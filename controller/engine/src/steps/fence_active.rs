@@ -52,7 +52,7 @@ impl FenceActive {
             None => Ok(Found::note(format!("{host} is fenced at epoch {}", self.epoch))),
             Some(to) => {
                 let mark = drained_to_barrier(cx, sight, &self.from, to)?;
-                Ok(Found::note(format!("{host} is fenced at epoch {}, {} has change {mark}", self.epoch, to.member)))
+                Ok(Found::note(format!("{host} is fenced at epoch {}, {} has change {mark}", self.epoch, to.called())))
             }
         }
     }

@@ -72,7 +72,7 @@ pub enum Progress {
 pub struct Found {
     /// One line for people.
     pub note: String,
-    pub result: Option<ErrandResult>,
+    pub result: Option<Box<ErrandResult>>,
 }
 
 impl Found {

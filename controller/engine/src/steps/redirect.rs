@@ -38,7 +38,9 @@ impl Step for Redirect {
 
     fn look(&self, cx: &Asking, sight: &Sight<'_>) -> Progress {
         match sight.errand(cx, &self.to.host) {
-            Ok(result) => Progress::Reached(Found { note: result.message.clone(), result: Some(result.clone()) }),
+            Ok(result) => {
+                Progress::Reached(Found { note: result.message.clone(), result: Some(Box::new(result.clone())) })
+            }
             // Without a probe nobody can tell whether the script did its work: a person decides.
             Err(Progress::Again(why)) if self.script.check.is_empty() => {
                 Progress::Impossible(format!("{why}; {} has no check that could tell", self.point))

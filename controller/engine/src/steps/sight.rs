@@ -25,6 +25,9 @@ impl<'a> Sight<'a> {
         if !self.observed.connected(host) {
             return unknown(self.observed.silence(host));
         }
+        if self.observed.hosts.get(host).is_some_and(|report| !report.status.confirmed) {
+            return unknown(format!("{host} has booted and waits for its part"));
+        }
         match self.observed.last(self.scenario, host) {
             None => unknown(format!("{host} has not reported on this scenario")),
             Some(report) if report.ledger_revision < cx.since => match &report.problem {
@@ -59,13 +62,13 @@ impl<'a> Sight<'a> {
         let waiting = |why: String| Progress::Waiting(why);
         let target = self.report(cx, &to.host)?.target.as_ref();
         let target = target.filter(|target| target.source == *source);
-        let target = target.ok_or_else(|| waiting(format!("{} does not follow {source} yet", to.member)))?;
+        let target = target.ok_or_else(|| waiting(format!("{} does not follow {source} yet", to.called())))?;
         if let Some(problem) = &target.problem {
-            return Err(waiting(format!("{} stands still: {problem}", to.member)));
+            return Err(waiting(format!("{} stands still: {problem}", to.called())));
         }
         match (target.state, target.synced) {
             (TargetState::Synced, Some(mark)) => Ok((target, mark)),
-            _ => Err(waiting(format!("{} is being synchronized", to.member))),
+            _ => Err(waiting(format!("{} is being synchronized", to.called()))),
         }
     }
 
@@ -78,8 +81,8 @@ impl<'a> Sight<'a> {
         let source = self.report(cx, &from.host)?.source.as_ref();
         let unsent = source.and_then(|source| source.streams.iter().find(|stream| stream.target == to.member));
         Err(Progress::Waiting(match unsent.and_then(|stream| stream.unsent_bytes) {
-            Some(left) if left > 0 => format!("{} still to send to {}", text::bytes(left), to.member),
-            _ => format!("{} has changes up to {synced}, needs {mark}", to.member),
+            Some(left) if left > 0 => format!("{} still to send to {}", text::bytes(left), to.called()),
+            _ => format!("{} has changes up to {synced}, needs {mark}", to.called()),
         }))
     }
 

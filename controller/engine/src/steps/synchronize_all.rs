@@ -30,7 +30,7 @@ impl Step for SynchronizeAll {
 
     fn look(&self, cx: &Asking, sight: &Sight<'_>) -> Progress {
         let done = sight.errand(cx, &self.active.host);
-        done.map(|result| Found { note: result.message.clone(), result: Some(result.clone()) }).into()
+        done.map(|result| Found { note: result.message.clone(), result: Some(Box::new(result.clone())) }).into()
     }
 
     fn undo(&self) -> Undo {

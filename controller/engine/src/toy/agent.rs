@@ -24,6 +24,8 @@ pub enum Fault {
     ServicesFail(HostName),
     /// The host is up and does not take up anything new.
     Deaf(HostName),
+    /// Nothing travels between hosts.
+    LinkCut,
     /// The root on this host is halted.
     RootHalted(HostName),
 }

@@ -105,6 +105,9 @@ impl Toy {
     }
 
     fn replicate(&mut self) {
+        if self.faults.contains(&Fault::LinkCut) {
+            return;
+        }
         let members: Vec<(MemberName, HostName)> =
             self.spec.members().map(|(member, host)| (member, host.clone())).collect();
         for (source, source_host) in &members {

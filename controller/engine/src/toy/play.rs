@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 /// Turns after which a run counts as one that never ends.
 const TURNS_MAX: u32 = 400;
 
+/// Turns without any news after which the toy's time goes by in days.
+const IDLE_TURNS_MAX: u32 = 20;
+
 /// What is done to a run on its way.
 #[derive(Clone, Debug, Default)]
 pub struct Hardship {
@@ -73,7 +76,7 @@ impl Toy {
         transcript: &mut String,
         watch: &mut impl FnMut(&Toy),
     ) -> Next {
-        let mut waited = String::new();
+        let (mut waited, mut idle) = (String::new(), 0);
         for _ in 0..TURNS_MAX {
             let ledger = self.ledger.clone();
             let (events, next) = self.turn(run);
@@ -88,13 +91,21 @@ impl Toy {
             let Next::Wait { step, why } = &next else {
                 return next;
             };
-            if waited != *why {
-                waited.clone_from(why);
+            idle += 1;
+            let news = format!("{step} {why}");
+            if waited != news {
+                idle = 0;
+                waited = news;
                 let _ = writeln!(transcript, "{:>9}  {step}  ...  {why}", "");
             }
             let turned = run.log().iter().any(|event| matches!(event.what, What::Failed { .. }));
             let frozen = !turned && hardship.frozen.is_some_and(|at| (at + 1).to_string() == *step);
-            if frozen { self.pass(86_400) } else { self.tick() }
+            if frozen || idle > IDLE_TURNS_MAX {
+                self.pass(86_400);
+            }
+            if !frozen {
+                self.tick();
+            }
         }
         Next::Stuck { step: String::new(), why: "it never ended".to_owned() }
     }
@@ -158,7 +169,7 @@ pub fn plan_text(plan: &Plan) -> String {
         for line in &blocker.help {
             let _ = writeln!(text, "    help:  {line}");
         }
-        for flag in &blocker.accepted_by {
+        if let Some(flag) = &blocker.accepted_by {
             let _ = writeln!(text, "    accepted by {flag}");
         }
     }

@@ -1,0 +1,170 @@
+//! Laws that hold for every step there is, unasked: a new step is tested by being registered.
+
+use engine::{
+    Options, Plan,
+    steps::{ALL, AnyStep, Asking, Progress, Sight, Undo},
+    toy::{Fault, Toy},
+};
+use model::{Ledger, RunId, view::Verb};
+use std::collections::BTreeMap;
+
+/// A step with a world in which it may be asked.
+struct Sample {
+    world: Toy,
+    step: AnyStep,
+}
+
+fn asking(world: &Toy) -> Asking {
+    let since = world.ledger.revision;
+    Asking { run: RunId::new(format!("r-{since}")), step: "1".to_owned(), attempt: 1, epoch: world.ledger.epoch, since }
+}
+
+/// Orders the step as a run does.
+fn order(world: &mut Toy, step: &AnyStep) -> Asking {
+    world.ledger.revision += 1;
+    let cx = asking(world);
+    step.ask(&cx, &mut world.ledger);
+    cx
+}
+
+fn settle(world: &mut Toy) {
+    (0..4).for_each(|_| world.tick());
+    world.ledger.errands.clear();
+}
+
+fn walk(mut world: Toy, plan: Plan, samples: &mut Vec<Sample>) -> Toy {
+    assert!(plan.blockers.is_empty(), "{:?}", plan.blockers);
+    for step in plan.steps {
+        samples.push(Sample { world: world.clone(), step: step.clone() });
+        order(&mut world, &step);
+        if let Undo::With(inverse) = step.undo() {
+            let mut world = world.clone();
+            settle(&mut world);
+            samples.push(Sample { world, step: *inverse });
+        }
+        settle(&mut world);
+    }
+    world
+}
+
+fn samples() -> Vec<Sample> {
+    let mut samples = Vec::new();
+    let home = Options { discard: Some("home".to_owned()), ..Toy::options(None) };
+    let lossy = Options { allow_data_loss: true, no_fence: true, ..Toy::options(Some("dublin")) };
+
+    let mut world = Toy::two_hosts();
+    for verb in [Verb::Switchover, Verb::Switchback, Verb::Suspend, Verb::Resume, Verb::Synchronize, Verb::Compare] {
+        let plan = world.plan(verb, &home);
+        world = walk(world, plan, &mut samples);
+    }
+    let plan = world.plan(Verb::Failover, &lossy);
+    walk(world, plan, &mut samples);
+
+    let mut world = Toy::three_hosts();
+    world.kill("mx1");
+    world.tick();
+    let plan = world.plan(Verb::Failover, &lossy);
+    let mut world = walk(world, plan, &mut samples);
+    world.revive("mx1");
+    settle(&mut world);
+    let plan = world.plan(Verb::Switchback, &home);
+    let mut world = walk(world, plan, &mut samples);
+
+    world.faults.insert(Fault::RootHalted("mx1".into()));
+    let adopt = Options { root: Some("data".into()), host: Some("mx1".into()), ..Options::default() };
+    let plan = world.plan(Verb::AdoptRoot, &adopt);
+    walk(world, plan, &mut samples);
+    samples
+}
+
+fn look(world: &Toy, cx: &Asking, step: &AnyStep) -> Progress {
+    step.look(cx, &Sight { scenario: &world.scenario, ledger: &world.ledger, observed: &world.observed() })
+}
+
+fn reached(progress: &Progress) -> bool {
+    matches!(progress, Progress::Reached(_))
+}
+
+#[test]
+fn asking_twice_is_asking_once() {
+    for Sample { mut world, step } in samples() {
+        let cx = order(&mut world, &step);
+        let once = world.ledger.clone();
+        step.ask(&cx, &mut world.ledger);
+        assert_eq!(once, world.ledger, "{}", step.title());
+    }
+}
+
+#[test]
+fn a_perfect_fleet_reaches_every_step() {
+    for Sample { mut world, step } in samples() {
+        world.agents.values_mut().for_each(|agent| agent.up = true);
+        let cx = order(&mut world, &step);
+        (0..4).for_each(|_| world.tick());
+        let progress = look(&world, &cx, &step);
+        assert!(reached(&progress), "{}: {progress:?}", step.title());
+    }
+}
+
+#[test]
+fn nothing_is_reached_by_a_host_that_is_unknown() {
+    for Sample { mut world, step } in samples() {
+        let cx = order(&mut world, &step);
+        (0..4).for_each(|_| world.tick());
+        world.agents.values_mut().for_each(|agent| agent.up = false);
+        let proven = world.ledger.proofs.contains_key(&world.ledger.epoch) && step.kind() == "FenceActive";
+        let silent = look(&world, &cx, &step);
+        assert!(!reached(&silent) || proven, "{} while everybody is silent: {silent:?}", step.title());
+
+        let nobody = engine::Observed { now: world.now, ..engine::Observed::default() };
+        let unseen = step.look(&cx, &Sight { scenario: &world.scenario, ledger: &world.ledger, observed: &nobody });
+        assert!(!reached(&unseen) || proven, "{} while nobody ever reported: {unseen:?}", step.title());
+    }
+}
+
+#[test]
+fn nothing_is_reached_on_a_report_made_before_it_was_asked() {
+    for Sample { mut world, step } in samples() {
+        let mut cx = order(&mut world, &step);
+        (0..4).for_each(|_| world.tick());
+        cx.since += 1;
+        let proven = world.ledger.proofs.contains_key(&world.ledger.epoch) && step.kind() == "FenceActive";
+        let stale = look(&world, &cx, &step);
+        assert!(!reached(&stale) || proven, "{}: {stale:?}", step.title());
+    }
+}
+
+#[test]
+fn order_then_inverse_restores_everything_but_the_epoch() {
+    let settled = |ledger: &Ledger| {
+        let roles: Vec<_> = ledger.members.iter().map(|(m, k)| (m.clone(), k.role, k.upstream.clone())).collect();
+        let Ledger { redirected, serving, reverse, suspended, .. } = ledger.clone();
+        (roles, redirected, serving, reverse, suspended)
+    };
+    let mut tried = 0;
+    for Sample { mut world, step } in samples() {
+        let Undo::With(inverse) = step.undo() else { continue };
+        let (before, epoch) = (settled(&world.ledger), world.ledger.epoch);
+        order(&mut world, &step);
+        order(&mut world, &inverse);
+        assert_eq!(before, settled(&world.ledger), "{}", step.title());
+        assert!(world.ledger.epoch >= epoch, "an epoch only grows");
+        tried += 1;
+    }
+    assert!(tried > 10);
+}
+
+#[test]
+fn every_step_is_the_same_as_json() {
+    let samples = samples();
+    let mut golden = BTreeMap::new();
+    for Sample { step, .. } in &samples {
+        let text = serde_json::to_string(step).unwrap();
+        assert_eq!(&serde_json::from_str::<AnyStep>(&text).unwrap(), step);
+        golden.entry(step.kind()).or_insert(step);
+    }
+    let mut all = ALL.to_vec();
+    all.sort_unstable();
+    assert_eq!(golden.keys().copied().collect::<Vec<_>>(), all, "every registered step has an example");
+    insta::assert_json_snapshot!("steps", golden);
+}
