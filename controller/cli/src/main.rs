@@ -1,1 +1,57 @@
-fn main() {}
+//! The `standin` program: commands for people and their tools, and the daemons.
+//!
+//! A command answers with an `Exit` or a `Failure`; only here do they become an exit code. stdout is data, stderr is
+//! talk: `output` writes, `show` says what things look like, `client` asks the controller.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod cli;
+mod client;
+mod commands;
+mod context;
+mod exit;
+mod files;
+mod follow;
+mod listed;
+mod order;
+mod output;
+mod prompt;
+mod settle;
+mod show;
+
+use clap::Parser;
+use exit::{Exit, Failure, Outcome};
+use output::stream::say;
+
+fn main() {
+    // Not `ExitCode`: a thread that still reads an answer from the terminal must not keep the program.
+    std::process::exit(i32::from(run() as u8));
+}
+
+fn run() -> Exit {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and end well; a closed pipe there is no failure.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Malformed } else { Exit::Done };
+        }
+    };
+    let (mut cx, talk) = (cli.context(), cli.talk_style());
+    let outcome = answer(&mut cx, cli.command);
+    let outcome = match cx.out.finish() {
+        Some(error) => Err(Failure::new(Exit::Failed, format!("the output could not be written: {error}"))),
+        None => outcome,
+    };
+    outcome.unwrap_or_else(|failure| {
+        say(&show::failure::lines(&failure, talk).join("\n"));
+        failure.exit
+    })
+}
+
+fn answer(cx: &mut context::Context, command: cli::Command) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(cli::carry_out(cx, command));
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,149 @@
+//! The command line: verbs, and the flags that all of them take.
+
+use crate::{
+    client::Client,
+    commands::{
+        adopt_root, apply, describe, diff, events, explain, failover, get, plan, resume, run, schema, status, suspend,
+        switchback, switchover, sync, token, validate, version,
+    },
+    context::{Context, command_line},
+    exit::Outcome,
+    output::{
+        Clock, Out, Style,
+        style::{Terminal, When},
+    },
+};
+use std::{io, path::PathBuf, time::Duration};
+
+/// Keeps a second server ready, and moves work there and back.
+#[derive(Debug, clap::Parser)]
+#[command(name = "standin", version = version::OWN, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 done or yes, 1 a truthful no, 2 malformed, 3 no answer, 4 conflict, 5 a run failed,
+6 refused, 7 no final answer yet, 130 interrupted before anything was sent. See also docs/guide/cli.md."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The controller's socket
+    #[arg(long, global = true, env = "STANDIN_SOCKET", hide_env_values = true, value_name = "PATH")]
+    #[arg(default_value = "/run/standin/controller.sock", help_heading = "Everywhere")]
+    socket: PathBuf,
+    /// auto, always or never; NO_COLOR, FORCE_COLOR and TERM=dumb are respected
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(hide_default_value = true, help_heading = "Everywhere")]
+    color: When,
+    /// Only ASCII marks, as outside a UTF-8 locale
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    ascii: bool,
+    /// Never ask; what needs an answer is refused and names the flag
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    no_input: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Status(status::Status),
+    Get(get::Get),
+    Describe(describe::Describe),
+    Events(events::Events),
+    Validate(validate::Validate),
+    Diff(diff::Diff),
+    Apply(apply::Apply),
+    Plan(plan::Plan),
+    Switchover(switchover::Switchover),
+    Failover(failover::Failover),
+    Switchback(switchback::Switchback),
+    Run(run::Run),
+    Sync(sync::Sync),
+    Suspend(suspend::Suspend),
+    Resume(resume::Resume),
+    AdoptRoot(adopt_root::AdoptRoot),
+    Token(token::Token),
+    Explain(explain::Explain),
+    Schema(schema::Schema),
+    Version(version::Version),
+}
+
+/// Time between two progress lines in a log, and on a terminal.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+const PROGRESS_EVERY_LIVE: Duration = Duration::from_secs(2);
+
+impl Cli {
+    /// What every command gets, from flags and environment.
+    pub fn context(&self) -> Context {
+        let stderr = io::stderr().terminal();
+        let asked = std::env::var("STANDIN_PROGRESS_INTERVAL").ok();
+        let asked = asked.and_then(|text| text.parse::<model::units::Period>().ok()).map(|period| period.0);
+        let usual = if stderr { PROGRESS_EVERY_LIVE } else { PROGRESS_EVERY };
+        let name = std::iter::once("standin".to_owned());
+        let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+        Context {
+            client: Client::new(self.global.socket.clone()),
+            out: Out::stdout(),
+            style: Style::detect(self.global.color, self.global.ascii, &io::stdout()),
+            clock: Clock::system(),
+            asks: stderr && io::stdin().terminal() && !self.global.no_input,
+            typed: command_line(name.chain(args)),
+            progress_every: asked.filter(|period| !period.is_zero()).unwrap_or(usual),
+        }
+    }
+
+    /// The style of stderr, which may be a terminal where stdout is none.
+    pub fn talk_style(&self) -> Style {
+        Style::detect(self.global.color, self.global.ascii, &io::stderr())
+    }
+}
+
+/// Carries out a command that is over when its answer is.
+pub async fn carry_out(cx: &mut Context, command: Command) -> Outcome {
+    match command {
+        Command::Status(args) => status::run(cx, args).await,
+        Command::Get(args) => get::run(cx, args).await,
+        Command::Describe(args) => describe::run(cx, args).await,
+        Command::Events(args) => events::run(cx, args).await,
+        Command::Validate(args) => validate::run(cx, &args),
+        Command::Diff(args) => diff::run(cx, &args).await,
+        Command::Apply(args) => apply::run(cx, args).await,
+        Command::Plan(args) => plan::run(cx, args).await,
+        Command::Switchover(args) => switchover::run(cx, args).await,
+        Command::Failover(args) => failover::run(cx, args).await,
+        Command::Switchback(args) => switchback::run(cx, args).await,
+        Command::Run(args) => run::run(cx, args).await,
+        Command::Sync(args) => sync::run(cx, args).await,
+        Command::Suspend(args) => suspend::run(cx, args).await,
+        Command::Resume(args) => resume::run(cx, args).await,
+        Command::AdoptRoot(args) => adopt_root::run(cx, args).await,
+        Command::Token(args) => token::run(cx, args).await,
+        Command::Explain(args) => explain::run(cx, &args),
+        Command::Schema(args) => schema::run(cx, &args),
+        Command::Version(args) => version::run(cx, args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn short_help_fits_a_screen_and_begins_with_examples() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in cli.get_subcommands_mut() {
+            let (name, help) = (command.get_name().to_owned(), command.render_help().to_string());
+            assert!(help.lines().count() <= 50, "{name}:\n{help}");
+        }
+    }
+}

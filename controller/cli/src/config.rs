@@ -1,0 +1,160 @@
+//! The configuration of the daemons: YAML of the same shape as manifests.
+
+use crate::exit::{Exit, Failure, Outcome};
+use model::object::API_VERSION;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Largest configuration that is read.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Settings of a controller.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ControllerSpec {
+    /// Private directory with the store and the keys.
+    pub state_directory: PathBuf,
+    pub socket: PathBuf,
+    /// Where agents connect; port 0 takes any free one.
+    pub agent_listen: SocketAddr,
+    /// Address that tokens name, where agents cannot use the one above.
+    pub advertise: Option<String>,
+}
+
+impl Default for ControllerSpec {
+    fn default() -> Self {
+        Self {
+            state_directory: "/var/lib/standin/controller".into(),
+            socket: "/run/standin/controller.sock".into(),
+            agent_listen: SocketAddr::from(([0, 0, 0, 0], 25002)),
+            advertise: None,
+        }
+    }
+}
+
+/// Settings of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentSpec {
+    /// Name of the Host that this machine is.
+    pub host: String,
+    /// Address and port of the controller.
+    pub controller: String,
+    #[serde(default = "agent_state")]
+    pub state_directory: PathBuf,
+    /// The only place scripts are taken from.
+    #[serde(default = "agent_scripts")]
+    pub scripts_directory: PathBuf,
+    /// Where other agents connect; port 0 takes any free one.
+    #[serde(default = "agent_listen")]
+    pub listen: SocketAddr,
+}
+
+pub fn agent_state() -> PathBuf {
+    "/var/lib/standin/agent".into()
+}
+
+fn agent_scripts() -> PathBuf {
+    "/etc/standin/scripts".into()
+}
+
+fn agent_listen() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], model::scenario::REPLICATION_PORT))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Envelope<T> {
+    api_version: String,
+    kind: String,
+    spec: T,
+}
+
+pub fn controller(path: &Path) -> Outcome<ControllerSpec> {
+    let spec: ControllerSpec = read(path, "ControllerConfig")?;
+    absolute(path, "stateDirectory", &spec.state_directory)?;
+    absolute(path, "socket", &spec.socket)?;
+    Ok(spec)
+}
+
+pub fn agent(path: &Path) -> Outcome<AgentSpec> {
+    let spec: AgentSpec = read(path, "AgentConfig")?;
+    absolute(path, "stateDirectory", &spec.state_directory)?;
+    absolute(path, "scriptsDirectory", &spec.scripts_directory)?;
+    if !model::names::is_name(&spec.host) {
+        return Err(wrong(path, format!("spec.host: `{}` is not a name of a host", spec.host.escape_debug())));
+    }
+    let port = spec.controller.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    if port.is_none_or(|(host, _)| host.is_empty()) {
+        let message = format!("spec.controller: `{}` is not ADDRESS:PORT", spec.controller.escape_debug());
+        return Err(wrong(path, message));
+    }
+    Ok(spec)
+}
+
+fn wrong(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Malformed, format!("{}: {why}", path.display()))
+}
+
+fn absolute(path: &Path, field: &str, value: &Path) -> Outcome<()> {
+    if value.is_absolute() {
+        return Ok(());
+    }
+    Err(wrong(path, format!("spec.{field}: `{}` is not an absolute path", value.display())))
+}
+
+fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Outcome<T> {
+    let about = fs::metadata(path).map_err(|error| wrong(path, error))?;
+    if !about.is_file() || about.len() > CONFIG_BYTES_MAX {
+        return Err(wrong(path, "not a regular file of at most 1 MiB"));
+    }
+    let text = fs::read_to_string(path).map_err(|error| wrong(path, error))?;
+    let envelope: Envelope<T> = serde_yaml::from_str(&text).map_err(|error| wrong(path, error))?;
+    if envelope.api_version != API_VERSION || envelope.kind != kind {
+        return Err(wrong(path, format!("this has to be `apiVersion: {API_VERSION}` and `kind: {kind}`")));
+    }
+    Ok(envelope.spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    fn agent_config(spec: &str) -> tempfile::NamedTempFile {
+        file(&format!("apiVersion: standin/v1alpha1\nkind: AgentConfig\nspec:\n{spec}"))
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_default() {
+        let config = agent_config("  host: mx1\n  controller: ctl:25002\n");
+        let spec = agent(config.path()).unwrap();
+        assert_eq!(spec.listen.port(), 25001);
+        assert_eq!(spec.state_directory, agent_state());
+        let config = file("apiVersion: standin/v1alpha1\nkind: ControllerConfig\nspec: {}\n");
+        assert_eq!(controller(config.path()).unwrap(), ControllerSpec::default());
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_place() {
+        let message = |file: &tempfile::NamedTempFile| agent(file.path()).unwrap_err().obstacles[0].message.clone();
+        let unknown = message(&agent_config("  host: mx1\n  controller: ctl:25002\n  listn: 127.0.0.1:0\n"));
+        assert!(unknown.contains("listn") && unknown.contains('6'), "{unknown}");
+        assert!(message(&agent_config("  controller: ctl:25002\n")).contains("host"));
+        assert!(message(&agent_config("  host: mx1\n  controller: ctl\n")).contains("not ADDRESS:PORT"));
+        assert!(message(&agent_config("  host: MX\n  controller: ctl:1\n")).contains("not a name"));
+        let relative = agent_config("  host: mx1\n  controller: ctl:1\n  stateDirectory: here\n");
+        assert!(message(&relative).contains("not an absolute path"));
+        let other = file("apiVersion: standin/v1alpha1\nkind: ControllerConfig\nspec: {host: a, controller: 'b:1'}\n");
+        assert!(message(&other).contains("kind: AgentConfig"));
+    }
+}

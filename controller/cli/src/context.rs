@@ -1,0 +1,42 @@
+//! What every command gets: the controller's socket, the streams, the clock and the person.
+
+use crate::{
+    client::Client,
+    output::{Clock, Out, Style},
+};
+use std::time::Duration;
+
+/// One call of the program.
+pub struct Context {
+    pub client: Client,
+    pub out: Out,
+    pub style: Style,
+    pub clock: Clock,
+    /// Whether there is a person who can answer a question.
+    pub asks: bool,
+    /// The command as it was typed, ready to paste.
+    pub typed: String,
+    /// Time between two progress lines where nothing can be rewritten.
+    pub progress_every: Duration,
+}
+
+/// Joins arguments so that a shell reads them as the same ones.
+pub fn command_line(args: impl IntoIterator<Item = String>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    let quoted = |arg: String| {
+        let needs_no_quotes = !arg.is_empty() && arg.chars().all(plain);
+        if needs_no_quotes { arg } else { format!("'{}'", arg.replace('\'', r"'\''")) }
+    };
+    args.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_it_back() {
+        let args = ["standin", "run", "abort", "--reason", "it's late"].map(str::to_owned);
+        assert_eq!(command_line(args), r"standin run abort --reason 'it'\''s late'");
+    }
+}

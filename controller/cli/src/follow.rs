@@ -1,0 +1,273 @@
+//! Follows a run to its end. The run belongs to the controller: this terminal only looks on.
+
+use crate::{
+    client::{Change, Feed, escape, query},
+    context::Context,
+    exit::{Exit, Failure, Outcome},
+    output::{machine, stream::say, stream::terminal_width},
+    show,
+};
+use model::view::{RunState, RunView};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum RunOutput {
+    #[default]
+    Text,
+    /// The final result.
+    Json,
+    /// A stream of objects.
+    Jsonl,
+}
+
+/// Time between two looks at a run from which nothing is heard.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Time between two drawings of a live list.
+const DRAW_EVERY: Duration = Duration::from_millis(500);
+/// Longest wait anybody can mean; more would overflow the clock.
+const WAIT_MAX: Duration = Duration::from_secs(365 * 86_400);
+
+/// Follows `run` until it is over or waits for a person; what is true then decides the exit code.
+pub async fn follow(cx: &mut Context, run: RunView, output: RunOutput, limit: Option<Duration>) -> Outcome {
+    let mut screen = Screen::new(cx, output);
+    let last = look_on(cx, &mut screen, run, limit).await?;
+    screen.end(cx, &last.run)?;
+    match last.why {
+        End::Over if last.run.state == RunState::Done => Ok(Exit::Done),
+        End::Over => Ok(Exit::Failed),
+        End::Detached => {
+            say(&show::run::detached(&last.run).join("\n"));
+            Ok(Exit::Pending)
+        }
+        End::TimedOut => {
+            say("The time given with --timeout is over.");
+            say(&show::run::detached(&last.run).join("\n"));
+            Ok(Exit::Pending)
+        }
+        End::NobodyReads => Ok(Exit::Done),
+    }
+}
+
+/// Follows a run without showing it; for verbs that show its outcome themselves.
+pub async fn quietly(cx: &mut Context, run: RunView, limit: Option<Duration>) -> Outcome<RunView> {
+    let mut screen = Screen::Nothing;
+    let last = look_on(cx, &mut screen, run, limit).await?;
+    if matches!(last.why, End::Over) {
+        return Ok(last.run);
+    }
+    let said = show::run::detached(&last.run);
+    Err(Failure::new(Exit::Pending, "no answer yet").fact(said.join("\n  ")))
+}
+
+/// The run as it is now, when the controller answers soon.
+async fn current(cx: &Context, path: &str) -> Option<RunView> {
+    tokio::time::timeout(LOOK_EVERY, cx.client.get(path)).await.ok()?.ok()
+}
+
+/// Presses of Ctrl-C from now on.
+pub fn interrupts() -> Outcome<Signal> {
+    signal(SignalKind::interrupt())
+        .map_err(|error| Failure::new(Exit::Failed, format!("Ctrl-C cannot be listened for: {error}")))
+}
+
+enum End {
+    Over,
+    Detached,
+    TimedOut,
+    NobodyReads,
+}
+
+struct Last {
+    run: RunView,
+    why: End,
+}
+
+async fn look_on(cx: &mut Context, screen: &mut Screen, mut run: RunView, limit: Option<Duration>) -> Outcome<Last> {
+    let deadline = Instant::now() + limit.unwrap_or(WAIT_MAX).min(WAIT_MAX);
+    let path = format!("/v1/runs/{}", escape(run.id.as_str()));
+    let mut feed = Feed::new(&cx.client, query(&[("kind", Some("run")), ("name", Some(run.id.as_str()))]));
+    let mut interrupts = interrupts()?;
+    let mut look = interval(LOOK_EVERY);
+    let mut draw = interval(DRAW_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    draw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    look.reset();
+    loop {
+        screen.show(cx, &run)?;
+        if run.state != RunState::Running {
+            return Ok(Last { run, why: End::Over });
+        }
+        if cx.out.closed() {
+            return Ok(Last { run, why: End::NobodyReads });
+        }
+        let fresh = tokio::select! {
+            change = feed.next() => match change {
+                Change::Event(event) => event.run.filter(|seen| seen.id == run.id),
+                Change::Connected => current(cx, &path).await,
+                Change::Lost(failure) => {
+                    screen.interrupt(cx);
+                    say(&format!("{}; the run goes on once it is back, waiting", failure.obstacles[0].message));
+                    None
+                }
+                Change::Ended(failure) => return Err(failure),
+            },
+            _ = interrupts.recv() => return Ok(Last { run, why: End::Detached }),
+            () = sleep_until(deadline) => return Ok(Last { run, why: End::TimedOut }),
+            _ = look.tick() => current(cx, &path).await,
+            _ = draw.tick(), if screen.is_live() => None,
+        };
+        run = fresh.unwrap_or(run);
+    }
+}
+
+/// How the run looks here.
+enum Screen {
+    /// Rewritten in place; holds how many lines are there to be rewritten.
+    Live {
+        drawn: usize,
+        headed: bool,
+    },
+    Lines(show::stream::Tracker),
+    Objects {
+        tracker: show::stream::Tracker,
+        begun: bool,
+    },
+    /// Only the result, at the end.
+    Result,
+    Nothing,
+}
+
+impl Screen {
+    fn new(cx: &Context, output: RunOutput) -> Self {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        match output {
+            RunOutput::Json => Self::Result,
+            RunOutput::Jsonl => Self::Objects { tracker: show::stream::Tracker::default(), begun: false },
+            RunOutput::Text if cx.out.terminal() && !dumb => Self::Live { drawn: 0, headed: false },
+            RunOutput::Text => Self::Lines(show::stream::Tracker::default()),
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        matches!(self, Self::Live { .. })
+    }
+
+    fn show(&mut self, cx: &mut Context, run: &RunView) -> Outcome<()> {
+        match self {
+            Self::Live { drawn, headed } => {
+                if !std::mem::replace(headed, true) {
+                    cx.out.line(&format!("\n{}", show::run::heading(run, &cx.clock, cx.style)));
+                }
+                let mut lines = show::run::steps(run, &cx.clock, cx.style);
+                if run.state == RunState::Running {
+                    lines.push(show::run::footer(run, &cx.clock, cx.style));
+                }
+                cx.out.text(&redraw(*drawn, &lines, terminal_width()));
+                *drawn = lines.len();
+            }
+            Self::Lines(tracker) => {
+                for told in tracker.changes(run) {
+                    if let Some(line) = show::stream::line(run, &told, cx.clock.now()) {
+                        cx.out.line(&line);
+                    }
+                }
+            }
+            Self::Objects { tracker, begun } => {
+                if !std::mem::replace(begun, true) {
+                    machine::json_line(&mut cx.out, &show::stream::first_object())?;
+                }
+                for told in tracker.changes(run) {
+                    machine::json_line(&mut cx.out, &show::stream::object(run, &told))?;
+                }
+            }
+            Self::Result | Self::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Lets something else be said without being overwritten.
+    fn interrupt(&mut self, cx: &mut Context) {
+        if let Self::Live { drawn, .. } = self {
+            cx.out.line("");
+            *drawn = 0;
+        }
+    }
+
+    fn end(&self, cx: &mut Context, run: &RunView) -> Outcome<()> {
+        let over = run.state != RunState::Running;
+        match self {
+            Self::Result => {
+                let mut result = machine::value(run)?;
+                if let Some(fields) = result.as_object_mut() {
+                    fields.insert("schema".to_owned(), wire::api::RUN_SCHEMA.into());
+                }
+                machine::json(&mut cx.out, &result)?;
+            }
+            Self::Live { .. } | Self::Lines(_) if over => {
+                let lines = show::run::conclusion(run, cx.style);
+                if run.state == RunState::Done {
+                    cx.out.lines(&lines);
+                } else {
+                    say(&lines.join("\n"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Writes `lines` over the `drawn` lines above the cursor; lines are cut so that none takes two rows.
+fn redraw(drawn: usize, lines: &[String], width: usize) -> String {
+    let mut text = if drawn > 0 { format!("\u{1b}[{drawn}A") } else { String::new() };
+    for line in lines {
+        text.push_str(&format!("\r{}\u{1b}[K\n", cut(line, width)));
+    }
+    text.push_str("\u{1b}[J");
+    text
+}
+
+/// At most `width` visible characters; colours are kept and closed.
+fn cut(line: &str, width: usize) -> String {
+    let (mut text, mut visible, mut chars) = (String::new(), 0, line.chars());
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            text.push(c);
+            for c in chars.by_ref() {
+                text.push(c);
+                if c == 'm' {
+                    break;
+                }
+            }
+            continue;
+        }
+        if visible == width {
+            text.push_str("\u{1b}[0m");
+            break;
+        }
+        visible += 1;
+        text.push(c);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_takes_one_row() {
+        assert_eq!(cut("abcdef", 4), "abcd\u{1b}[0m");
+        assert_eq!(cut("\u{1b}[32mab\u{1b}[0mcd", 4), "\u{1b}[32mab\u{1b}[0mcd");
+        assert_eq!(cut("\u{1b}[32mab\u{1b}[0mcde", 3), "\u{1b}[32mab\u{1b}[0mc\u{1b}[0m");
+    }
+
+    #[test]
+    fn lines_are_written_over_the_old_ones() {
+        assert_eq!(redraw(0, &["a".into()], 80), "\ra\u{1b}[K\n\u{1b}[J");
+        assert_eq!(redraw(2, &["a".into()], 80), "\u{1b}[2A\ra\u{1b}[K\n\u{1b}[J");
+    }
+}

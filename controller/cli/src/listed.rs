@@ -1,0 +1,132 @@
+//! The kinds that lists show: where they are asked for, and how they look.
+
+use crate::{
+    output::{Clock, Table},
+    show::lists,
+};
+use model::view::{EventView, RunView};
+use serde::{Serialize, de::DeserializeOwned};
+use wire::api::{StoredHost, StoredScenario, WatchEvent};
+
+/// A kind of thing that is listed.
+pub trait Listed: Serialize + DeserializeOwned + Clone {
+    /// In names, such as `scenario/mail`, and as the kind of a watch.
+    const KIND: &'static str;
+    /// Path of the list.
+    const PATH: &'static str;
+
+    fn name(&self) -> String;
+    /// Whether all of these labels are there.
+    fn labelled(&self, labels: &[(String, String)]) -> bool;
+    fn table(items: &[Self], wide: bool, clock: &Clock) -> Table;
+    fn of(event: WatchEvent) -> Option<Self>;
+    /// What has to differ for a change to be worth a line; lag changes all the time.
+    fn essence(&self) -> String;
+}
+
+fn has_labels(metadata: &model::Metadata, wanted: &[(String, String)]) -> bool {
+    wanted.iter().all(|(key, value)| metadata.labels.get(key) == Some(value))
+}
+
+impl Listed for StoredScenario {
+    const KIND: &'static str = "scenario";
+    const PATH: &'static str = "/v1/scenarios";
+
+    fn name(&self) -> String {
+        self.metadata.name.clone()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> bool {
+        has_labels(&self.metadata, labels)
+    }
+
+    fn table(items: &[Self], wide: bool, _: &Clock) -> Table {
+        lists::scenarios(items, wide)
+    }
+
+    fn of(event: WatchEvent) -> Option<Self> {
+        event.scenario
+    }
+
+    fn essence(&self) -> String {
+        let status = &self.status;
+        let active = status.active.as_ref().map(|active| &active.host);
+        format!("{:?} {:?} {} {active:?} {}", status.state, status.health, status.why, status.observed_generation)
+    }
+}
+
+impl Listed for StoredHost {
+    const KIND: &'static str = "host";
+    const PATH: &'static str = "/v1/hosts";
+
+    fn name(&self) -> String {
+        self.metadata.name.clone()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> bool {
+        has_labels(&self.metadata, labels)
+    }
+
+    fn table(items: &[Self], wide: bool, clock: &Clock) -> Table {
+        lists::hosts(items, wide, clock)
+    }
+
+    fn of(event: WatchEvent) -> Option<Self> {
+        event.host
+    }
+
+    fn essence(&self) -> String {
+        let status = &self.status;
+        format!("{} {} {:?} {:?} {:?}", status.joined, status.connected, status.version, status.key, self.spec)
+    }
+}
+
+impl Listed for RunView {
+    const KIND: &'static str = "run";
+    const PATH: &'static str = "/v1/runs";
+
+    fn name(&self) -> String {
+        self.id.0.clone()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> bool {
+        labels.is_empty()
+    }
+
+    fn table(items: &[Self], _: bool, clock: &Clock) -> Table {
+        lists::runs(items, clock)
+    }
+
+    fn of(event: WatchEvent) -> Option<Self> {
+        event.run
+    }
+
+    fn essence(&self) -> String {
+        format!("{:?} {:?}", self.state, self.why)
+    }
+}
+
+impl Listed for EventView {
+    const KIND: &'static str = "event";
+    const PATH: &'static str = "/v1/events";
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> bool {
+        labels.is_empty()
+    }
+
+    fn table(items: &[Self], _: bool, clock: &Clock) -> Table {
+        lists::events(items, clock)
+    }
+
+    fn of(event: WatchEvent) -> Option<Self> {
+        event.event
+    }
+
+    fn essence(&self) -> String {
+        String::new()
+    }
+}

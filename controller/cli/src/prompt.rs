@@ -1,0 +1,68 @@
+//! Questions to the person. A question is never the only way: without a terminal the exact flag is named.
+
+use crate::{
+    context::Context,
+    exit::{Exit, Failure, Outcome},
+};
+use std::io::{self, Write};
+
+/// Asks `[y/N]` unless `yes` was given.
+pub async fn agree(cx: &Context, yes: bool, question: &str) -> Outcome<()> {
+    if yes {
+        return Ok(());
+    }
+    if !cx.asks {
+        return Err(no_terminal(cx, "--yes"));
+    }
+    match ask(&format!("{question} [y/N] ")).await?.to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::new(Exit::Refused, "not confirmed; nothing was changed")),
+    }
+}
+
+/// Has the person type `name`, unless it was given with `--confirm`.
+pub async fn type_name(cx: &Context, given: Option<&str>, name: &str, purpose: &str) -> Outcome<()> {
+    if let Some(given) = given {
+        return matches(given, name);
+    }
+    if !cx.asks {
+        return Err(no_terminal(cx, &format!("--confirm {name}")));
+    }
+    let typed = ask(&format!("Type the scenario's name to {purpose}: ")).await?;
+    matches(&typed, name)
+}
+
+/// Refuses a confirmation that names something else.
+pub fn matches(given: &str, name: &str) -> Outcome<()> {
+    if given == name {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Refused, format!("refused, the confirmation says `{given}` and the scenario is `{name}`"))
+        .fact("nothing was changed"))
+}
+
+fn no_terminal(cx: &Context, flag: &str) -> Failure {
+    Failure::new(Exit::Refused, "refused, this needs a confirmation and there is no terminal to ask on")
+        .fact("nothing was changed")
+        .help(format!("{} {flag}", cx.typed))
+}
+
+async fn ask(question: &str) -> Outcome<String> {
+    let question = question.to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stderr = io::stderr().lock();
+        stderr.write_all(question.as_bytes())?;
+        stderr.flush()?;
+        drop(stderr);
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line.trim().to_owned())
+    });
+    tokio::select! {
+        answer = answer => match answer {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(Failure::new(Exit::Refused, format!("no answer could be read: {error}"))),
+            Err(error) => Err(Failure::new(Exit::Refused, format!("no answer could be read: {error}"))),
+        },
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted, nothing was changed")),
+    }
+}

@@ -1,0 +1,10 @@
+//! What things look like in text: pure functions from what the controller shows to lines.
+
+pub mod comparison;
+pub mod describe;
+pub mod diff;
+pub mod failure;
+pub mod lists;
+pub mod plan;
+pub mod run;
+pub mod stream;

@@ -1,0 +1,322 @@
+//! What a controller answers becomes an exit code and words; a run is followed to its end.
+
+mod support;
+
+use model::{
+    errand::Comparison,
+    view::{BlockerView, Health, PlanView, RunState, RunView, ScenarioState, ScenarioView, StepView},
+};
+use std::{io::Read, process::Command};
+use support::{Answer, FakeController, said, standin};
+use wire::api::{
+    ApplyResult, Effect, FieldChange, List, ObjectChange, Problem, StoredHost, StoredScenario, WatchEvent,
+};
+
+fn plan() -> PlanView {
+    let step = StepView { path: "1".into(), name: "fence".into(), title: "fence mx1".into(), ..StepView::default() };
+    PlanView {
+        scenario: "mail".into(),
+        verb: "switchover".into(),
+        title: "mx1 -> dublin (mx2)".into(),
+        ledger_revision: 7,
+        checks: vec!["mx1 and mx2 connected".into()],
+        steps: vec![step],
+        ..PlanView::default()
+    }
+}
+
+fn run(state: RunState, step: &str) -> RunView {
+    let step = StepView { path: "1".into(), name: "fence".into(), state: step.into(), ..StepView::default() };
+    RunView {
+        id: "r-1".into(),
+        scenario: "mail".into(),
+        verb: "switchover".into(),
+        state,
+        steps: vec![step],
+        true_now: vec!["mail is active on mx2.".into()],
+        choices: vec!["standin switchback mail".into()],
+        ..RunView::default()
+    }
+}
+
+fn event(run: RunView) -> String {
+    serde_json::to_string(&WatchEvent { run: Some(run), ..WatchEvent::default() }).unwrap()
+}
+
+const WATCH: &str = "GET /v1/watch?kind=run&name=r-1";
+const SWITCHOVER: [&str; 4] = ["switchover", "mail", "--confirm", "mail"];
+
+/// A controller on which a switchover starts and then ends as `last` says.
+fn switching(last: RunView) -> FakeController {
+    let controller = FakeController::start();
+    controller.json("POST /v1/plans", &plan()).json("POST /v1/runs", &run(RunState::Running, "asked"));
+    controller.json("GET /v1/runs/r-1", &run(RunState::Running, "asked"));
+    controller.on(WATCH, Answer::Events(vec![event(last)]));
+    controller
+}
+
+#[test]
+fn a_switchover_is_shown_started_and_followed() {
+    let controller = switching(run(RunState::Done, "reached"));
+    let said = controller.run(&SWITCHOVER);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    for words in ["✓ mx1 and mx2 connected", "fence mx1", "r-1 step 1/1 fence started", "r-1 step 1/1 fence ok"] {
+        assert!(said.out.contains(words), "{words} is not in {}", said.out);
+    }
+    assert!(said.out.contains("mail is active on mx2.") && said.out.contains("next       standin switchback mail"));
+    let sent: serde_json::Value = serde_json::from_str(&controller.asked("POST /v1/runs")[0]).unwrap();
+    assert_eq!(sent["expectRevision"], 7, "what was shown is what is started");
+}
+
+#[test]
+fn the_end_of_a_run_decides_the_code() {
+    for state in [RunState::Paused, RunState::RolledBack, RunState::Stuck] {
+        let said = switching(run(state, "failed")).run(&SWITCHOVER);
+        assert_eq!(said.code, Some(5), "{state:?}");
+        assert!(said.err.contains("true now   mail is active on mx2."), "{}", said.err);
+        assert!(said.err.contains("choices    standin switchback mail"), "{}", said.err);
+    }
+}
+
+#[test]
+fn machine_output_holds_nothing_else() {
+    let mut args = SWITCHOVER.to_vec();
+    args.extend(["-o", "json"]);
+    let said = switching(run(RunState::Done, "reached")).run(&args);
+    let result: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, &result["schema"], &result["state"]), (Some(0), &"standin.run/v1".into(), &"done".into()));
+    args[5] = "jsonl";
+    let said = switching(run(RunState::Done, "reached")).run(&args);
+    let lines: Vec<serde_json::Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], serde_json::json!({"schema": "standin.run/v1"}));
+    let events: Vec<&str> = lines[1..].iter().filter_map(|line| line["event"].as_str()).collect();
+    assert_eq!(events, ["runStarted", "stepStarted", "stepFinished", "runFinished"]);
+}
+
+#[test]
+fn a_run_can_be_left_by_time_and_by_ctrl_c() {
+    let still = || {
+        let controller = switching(run(RunState::Running, "asked"));
+        (controller.socket(), controller)
+    };
+    let (_, controller) = still();
+    let mut args = SWITCHOVER.to_vec();
+    args.extend(["--timeout", "100ms"]);
+    let said = controller.run(&args);
+    assert_eq!(said.code, Some(7));
+    assert!(said.err.contains("standin run attach r-1") && said.err.contains("standin run abort r-1"), "{}", said.err);
+
+    let (socket, _controller) = still();
+    let mut child = standin(&socket, &SWITCHOVER).spawn().unwrap();
+    let mut shown = String::new();
+    let out = child.stdout.as_mut().unwrap();
+    let mut byte = [0];
+    while !shown.contains("fence started") && out.read(&mut byte).unwrap() > 0 {
+        shown.push(char::from(byte[0]));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let said = support::Said::from(child.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(7));
+    assert!(said.err.contains("Detached. Run r-1 (switchover mail) goes on."), "{}", said.err);
+
+    let (_, controller) = still();
+    let mut args = SWITCHOVER.to_vec();
+    args.push("--wait=false");
+    let said = controller.run(&args);
+    assert_eq!((said.code, said.out.lines().last()), (Some(0), Some("r-1")));
+}
+
+#[test]
+fn refusals_name_reason_and_way() {
+    let controller = FakeController::start();
+    let blocker = BlockerView {
+        message: "mx1 does not answer, so nothing can be drained".into(),
+        facts: vec!["mx1 silent for 2m".into()],
+        help: vec!["standin failover mail --to dublin --allow-data-loss --confirm mail".into()],
+        accepted_by: None,
+    };
+    let blocked = PlanView { blockers: vec![blocker], ..plan() };
+    controller.json("POST /v1/plans", &blocked);
+    let said = controller.run(&SWITCHOVER);
+    let expected = "error: refused, mx1 does not answer, so nothing can be drained
+  mx1 silent for 2m
+  help: standin failover mail --to dublin --allow-data-loss --confirm mail
+";
+    assert_eq!((said.code, said.err.as_str(), said.out.as_str()), (Some(6), expected, ""));
+    assert!(controller.asked("POST /v1/runs").is_empty());
+    let said = controller.run(&["plan", "show", "mail"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(1), expected));
+
+    let controller = FakeController::start();
+    controller.json("POST /v1/plans", &plan());
+    let said = controller.run(&["switchover", "mail", "--to", "dublin"]);
+    assert_eq!(said.code, Some(6));
+    assert!(said.err.contains("help: standin switchover mail --to dublin --confirm mail"), "{}", said.err);
+
+    let moved = Problem { message: "the plan is stale".into(), exit: 4, ..Problem::default() };
+    controller.problem("POST /v1/runs", 409, &moved);
+    let said = controller.run(&SWITCHOVER);
+    assert_eq!((said.code, said.err.as_str()), (Some(4), "error: the plan is stale\n"));
+    let guard = Problem { plan: Some(blocked), exit: 6, ..Problem::default() };
+    let controller = FakeController::start();
+    controller.json("POST /v1/plans", &plan()).problem("POST /v1/runs", 412, &guard);
+    let said = controller.run(&SWITCHOVER);
+    assert_eq!((said.code, said.err.as_str()), (Some(6), expected));
+}
+
+#[test]
+fn a_lost_answer_is_unknown_and_never_done() {
+    let controller = FakeController::start();
+    controller.json("POST /v1/plans", &plan()).on("POST /v1/runs", Answer::Nothing);
+    let said = controller.run(&SWITCHOVER);
+    assert_eq!(said.code, Some(7));
+    assert!(said.err.contains("it is unknown whether the change was taken"), "{}", said.err);
+    controller.on("GET /v1/runs", Answer::Nothing);
+    assert_eq!(controller.run(&["run", "list"]).code, Some(3));
+    let controller = FakeController::start();
+    controller.on("POST /v1/plans", Answer::Nothing);
+    assert_eq!(controller.run(&SWITCHOVER).code, Some(3), "a plan changes nothing");
+}
+
+fn stored(state: ScenarioState, health: Health) -> StoredScenario {
+    let mut item = StoredScenario::default();
+    item.metadata.name = "mail".into();
+    item.spec.primary.roots = vec![model::elements::roots::Root::default()];
+    item.status = ScenarioView { state, health, observed_generation: 2, ..ScenarioView::default() };
+    item
+}
+
+#[test]
+fn status_and_get_answer_truthfully() {
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Ok)]));
+    controller.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
+    controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
+    assert_eq!(controller.run(&["status"]).code, Some(0));
+    let said = controller.run(&["get", "sc", "-o", "name"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "scenario/mail\n"));
+    let said = controller.run(&["get", "scenarios", "-o", "yaml"]);
+    assert!(said.out.starts_with("schema: standin.list/v1\n"), "{}", said.out);
+    let said = controller.run(&["get", "scenarios", "-o", "json"]);
+    let list: List<StoredScenario> = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((list.schema.as_str(), list.items.len()), ("standin.list/v1", 1));
+    let missing = Problem { message: "there is no scenario web".into(), exit: 1, ..Problem::default() };
+    controller.problem("GET /v1/scenarios/web", 404, &missing);
+    let said = controller.run(&["get", "scenario", "web"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(1), "", "error: there is no scenario web\n"));
+    let degraded = FakeController::start();
+    degraded.json("GET /v1/scenarios/mail", &stored(ScenarioState::Protecting, Health::Degraded));
+    degraded.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
+    assert_eq!(degraded.run(&["status", "mail"]).code, Some(1));
+}
+
+#[test]
+fn a_comparison_is_a_yes_or_a_no() {
+    let compared = |differences, unreadable| {
+        let controller = FakeController::start();
+        let comparison = Comparison { entries: 41_022, bytes: 1_288_490_189, differences, unreadable, listed: vec![] };
+        let done = RunView { comparison: Some(comparison), ..run(RunState::Done, "reached") };
+        controller.json("GET /v1/scenarios/mail", &stored(ScenarioState::Protecting, Health::Ok));
+        controller.json("POST /v1/runs", &done);
+        controller.run(&["sync", "mail", "--compare-only"])
+    };
+    let equal = compared(0, 0);
+    assert_eq!((equal.code, equal.out.as_str()), (Some(0), "equal: 1 root, 41,022 entries, 1.2 GiB compared\n"));
+    assert_eq!(compared(3, 0).code, Some(1));
+    assert_eq!(compared(0, 1).code, Some(1), "what was not read is not equal");
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios/mail", &stored(ScenarioState::Protecting, Health::Ok));
+    controller.json("POST /v1/runs", &run(RunState::Stuck, "failed"));
+    assert_eq!(controller.run(&["sync", "mail", "--compare-only"]).code, Some(5));
+}
+
+const HOST: &str =
+    "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx1}\nspec: {replicationAddress: 10.0.0.1}\n";
+
+/// A controller to which an apply is one change, and a file with the manifest.
+fn applying() -> (FakeController, tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("host.yaml");
+    std::fs::write(&file, HOST).unwrap();
+    let change = ObjectChange {
+        kind: model::Kind::Scenario,
+        name: "mail".into(),
+        file: "mail.yaml".into(),
+        generation_before: Some(1),
+        generation: 2,
+        fields: vec![FieldChange { path: "spec.x".into(), effect: Effect::Live, ..FieldChange::default() }],
+        deferred_by: None,
+    };
+    let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into() };
+    let controller = FakeController::start();
+    controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
+    controller.json("POST /v1/diff", &result).json("POST /v1/apply", &result);
+    (controller, dir, file.display().to_string())
+}
+
+#[test]
+fn an_apply_needs_a_yes_and_sends_what_was_shown() {
+    let (controller, _dir, file) = applying();
+    let said = controller.run(&["diff", "-f", &file]);
+    assert_eq!((said.code, said.err.as_str()), (Some(1), ""));
+    assert_eq!(controller.run(&["diff", "-f", &file, "--exit-zero"]).code, Some(0));
+    let said = controller.run(&["apply", "-f", &file]);
+    assert_eq!(said.code, Some(6));
+    assert!(said.err.contains(&format!("help: standin apply -f {file} --yes")), "{}", said.err);
+    assert!(controller.asked("POST /v1/apply").is_empty());
+    let said = controller.run(&["apply", "-f", &file, "--yes"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("~ Scenario/mail   changed, generation 2"), "{}", said.out);
+    let sent: serde_json::Value = serde_json::from_str(&controller.asked("POST /v1/apply")[0]).unwrap();
+    assert_eq!((&sent["expect"], &sent["dryRun"]), (&"d1".into(), &false.into()));
+}
+
+#[test]
+fn a_bad_manifest_is_not_sent() {
+    let (controller, _dir, file) = applying();
+    std::fs::write(&file, HOST.replace("spec:", "sepc:")).unwrap();
+    let said = controller.run(&["apply", "-f", &file, "--yes"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("error[DR") && said.err.contains("nothing was changed"), "{}", said.err);
+    assert!(controller.asked("POST /v1/diff").is_empty() && controller.asked("POST /v1/apply").is_empty());
+}
+
+#[test]
+fn waiting_after_an_apply_ends_with_the_truth() {
+    let wait = |first: ScenarioState, then: ScenarioState, more: &[&str]| {
+        let (controller, _dir, file) = applying();
+        controller.json("GET /v1/scenarios", &List::new(vec![stored(first, Health::Ok)]));
+        let scenario = Some(stored(then, Health::Ok));
+        let seen = serde_json::to_string(&WatchEvent { scenario, ..WatchEvent::default() }).unwrap();
+        controller.on("GET /v1/watch?kind=scenario", Answer::Events(vec![seen]));
+        let mut args = vec!["apply", "-f", &file, "--yes", "--wait"];
+        args.extend(more);
+        controller.run(&args)
+    };
+    use ScenarioState::{Halted, Protecting, Synchronizing};
+    let said = wait(Synchronizing, Protecting, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("mail: protected"), "{}", said.err);
+    assert_eq!(wait(Synchronizing, Halted, &[]).code, Some(5), "it cannot succeed any more");
+    let said = wait(Synchronizing, Synchronizing, &["--timeout", "200ms"]);
+    assert_eq!(said.code, Some(7));
+    assert!(said.err.contains("what was applied stays applied"), "{}", said.err);
+}
+
+#[test]
+fn a_watch_ends_when_nobody_reads() {
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Ok)]));
+    let change = |state| {
+        let scenario = Some(stored(state, Health::Degraded));
+        serde_json::to_string(&WatchEvent { scenario, ..WatchEvent::default() }).unwrap()
+    };
+    let changes = vec![change(ScenarioState::Synchronizing), change(ScenarioState::Halted)];
+    controller.on("GET /v1/watch?kind=scenario", Answer::Events(changes));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = standin(&controller.socket(), &["get", "scenarios", "-w"]);
+    command.stdout(writer);
+    assert_eq!(said(command).code, Some(0));
+}
