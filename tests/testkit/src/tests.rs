@@ -136,3 +136,32 @@ fn every_fleet_has_addresses_of_its_own() -> Result<()> {
     TcpListener::bind(one.agent(0))?;
     Ok(())
 }
+
+/// Nothing of a fleet may outlive its test, whatever that has killed, started again or left running.
+#[test]
+fn a_fleet_joins_survives_kills_and_leaves_nothing_behind() -> Result<()> {
+    let mut fleet = Fleet::builder().start()?;
+    let directory = fleet.directory().to_owned();
+    let connected = |fleet: &Fleet| -> Result<bool> {
+        let list: wire::api::List<wire::api::StoredHost> = fleet.run(&["get", "hosts", "-o", "json"])?.json()?;
+        Ok(list.items.len() == 2 && list.items.iter().all(|host| host.status.joined && host.status.connected))
+    };
+    wait_until(SOON, "both agents are connected", || connected(&fleet))?;
+    fleet.controller.kill()?;
+    fleet.agent("mx1")?.kill()?;
+    assert!(!fleet.controller.is_running() && fleet.agent("mx2")?.is_running());
+    assert_eq!(fleet.standin(&["get", "hosts"])?.code, Some(3), "nobody answers");
+    fleet.controller.start()?;
+    fleet.agent("mx1")?.start()?;
+    wait_until(2 * SOON, "both agents are connected again", || connected(&fleet))?;
+    let pids = [fleet.controller.pid(), fleet.agent("mx1")?.pid(), fleet.agent("mx2")?.pid()];
+    let mut left_behind = Command::new("sleep").arg("1000").current_dir(&directory).spawn()?;
+    drop(fleet);
+    left_behind.wait()?;
+    for pid in pids {
+        let process = format!("/proc/{}", pid.unwrap_or(0));
+        assert!(!std::path::Path::new(&process).exists(), "{process} still runs");
+    }
+    assert!(!directory.exists());
+    Ok(())
+}

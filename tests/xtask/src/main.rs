@@ -15,7 +15,7 @@ const HELP: &str = "\
 cargo xtask test [--quick]   every test this machine can run; --quick leaves out golden and end-to-end tests
 cargo xtask ci               all that has to pass before a change is merged (.ci/run)
 cargo xtask fmt              format everything
-cargo xtask schemas          write schemas/v1alpha1/*.json anew
+cargo xtask schemas          write schemas/v1alpha1/*.json and the manifest reference anew
 cargo xtask deny             bans, licences and sources of dependencies (with cargo-deny, if installed)
 cargo xtask advisories       known vulnerabilities of dependencies; needs cargo-deny and a network";
 

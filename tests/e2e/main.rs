@@ -1,0 +1,12 @@
+//! End to end: real processes, real sockets, real TLS, real files.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod demo;
+mod failpoints;
+mod faults;
+mod kills;
+mod replicate;
+mod roles;
+mod story;
+mod wrong_input;
