@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 pub struct StoredAgent {
     /// blake3 of the public key, in hexadecimal.
     pub key: String,
-    pub serial: String,
+    /// PEM; its serial number is in it.
+    pub certificate: String,
     pub joined_at: Timestamp,
 }
 
@@ -17,15 +18,15 @@ pub struct StoredAgent {
 pub fn put(c: &Connection, host: &HostName, agent: &StoredAgent) -> Result<(), StoreError> {
     c.execute(
         "INSERT OR REPLACE INTO agents VALUES(?1, ?2, ?3, ?4)",
-        (host.as_str(), &agent.key, &agent.serial, agent.joined_at.0),
+        (host.as_str(), &agent.key, &agent.certificate, agent.joined_at.0),
     )?;
     Ok(())
 }
 
 pub fn all(c: &Connection) -> Result<BTreeMap<HostName, StoredAgent>, StoreError> {
-    let mut statement = c.prepare_cached("SELECT host, key, serial, joined_at FROM agents")?;
+    let mut statement = c.prepare_cached("SELECT host, key, certificate, joined_at FROM agents")?;
     let rows = statement.query_map([], |row| {
-        let agent = StoredAgent { key: row.get(1)?, serial: row.get(2)?, joined_at: Timestamp(row.get(3)?) };
+        let agent = StoredAgent { key: row.get(1)?, certificate: row.get(2)?, joined_at: Timestamp(row.get(3)?) };
         Ok((HostName(row.get(0)?), agent))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

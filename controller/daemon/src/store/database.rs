@@ -3,7 +3,6 @@
 use super::{StateDirectory, StoreError, schema};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,7 +14,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Store {
     connection: Mutex<Connection>,
-    directory: StateDirectory,
+    /// Held for as long as the database is open; fields are dropped in this order.
+    _directory: StateDirectory,
 }
 
 impl Store {
@@ -36,11 +36,7 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
-        Ok(Self { connection: Mutex::new(connection), directory })
-    }
-
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
+        Ok(Self { connection: Mutex::new(connection), _directory: directory })
     }
 
     /// Reads; blocks for as long as another thread uses the database.

@@ -88,7 +88,7 @@ fn a_token_is_taken_once_and_only_in_time() {
     let store = open(&path).unwrap();
     let token = |id: &str| tokens::StoredToken {
         id: id.to_owned(),
-        hash: [7; 32],
+        hash: wire::token::hash("x"),
         host: HostName::from("mx1"),
         expires: Timestamp(100),
         used: None,

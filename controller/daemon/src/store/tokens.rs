@@ -11,7 +11,8 @@ pub const TOKENS_WAITING_MAX: u64 = 1_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredToken {
     pub id: String,
-    pub hash: [u8; 32],
+    /// As `wire::token::hash` makes it.
+    pub hash: String,
     pub host: HostName,
     pub expires: Timestamp,
     pub used: Option<Timestamp>,
@@ -26,7 +27,7 @@ pub fn add(c: &Connection, token: &StoredToken, now: Timestamp) -> Result<bool, 
     }
     c.execute(
         "INSERT INTO tokens VALUES(?1, ?2, ?3, ?4, NULL)",
-        (&token.id, &token.hash[..], token.host.as_str(), token.expires.0),
+        (&token.id, &token.hash, token.host.as_str(), token.expires.0),
     )?;
     Ok(true)
 }

@@ -1,0 +1,147 @@
+//! The Unix socket: who is at its other end, how many, and for how long in silence.
+
+use super::accounts::Peer;
+use axum::{extract::connect_info::Connected, serve::IncomingStream};
+use rustix::fs::{Gid, Mode, chmod, chown};
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep, sleep},
+};
+
+/// Connections at the same time; more wait.
+const CONNECTIONS_MAX: usize = 256;
+
+/// A connection on which nothing moves for this long is closed. Watches send a comment more often.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// Pause after a failed accept, as when descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// The bound socket; its file goes with it.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    places: Arc<Semaphore>,
+}
+
+impl Socket {
+    /// Binds with mode 0660 and, where there is one, the group that may administer. A socket file that nobody
+    /// answers on is replaced; one that answers is another controller's and is an error.
+    pub fn bind(path: &Path, group: Option<u32>) -> io::Result<Self> {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process answers on the socket"));
+        }
+        // Bound under another name and moved into place, so that nobody meets it with wider permissions.
+        let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        let _ = std::fs::remove_file(&fresh);
+        let listener = UnixListener::bind(&fresh)?;
+        let ready = chmod(&fresh, Mode::from_raw_mode(0o660)).map_err(io::Error::from);
+        if let Some(gid) = group {
+            // Only root and members of the group may give it away; without it the socket is the owner's alone.
+            let _ = chown(&fresh, None, Some(Gid::from_raw(gid)));
+        }
+        if let Err(error) = ready.and_then(|()| std::fs::rename(&fresh, path)) {
+            let _ = std::fs::remove_file(&fresh);
+            return Err(error);
+        }
+        Ok(Self { listener, path: path.to_owned(), places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl axum::serve::Listener for Socket {
+    type Io = Connection;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> (Connection, Peer) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                std::future::pending::<()>().await;
+                continue;
+            };
+            let accepted = self.listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream)));
+            match accepted {
+                Ok((credentials, stream)) => {
+                    let peer = Peer { uid: credentials.uid(), gid: credentials.gid() };
+                    return (Connection { stream, idle: Box::pin(sleep(IDLE_MAX)), _place: place }, peer);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a local connection was not accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() })
+    }
+}
+
+impl Connected<IncomingStream<'_, Socket>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Socket>) -> Self {
+        *stream.remote_addr()
+    }
+}
+
+/// One connection, closed when nothing moves on it.
+#[derive(Debug)]
+pub struct Connection {
+    stream: UnixStream,
+    idle: Pin<Box<Sleep>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    fn moved<T>(&mut self, poll: Poll<T>) -> Poll<T> {
+        if poll.is_ready() {
+            self.idle.as_mut().reset(Instant::now() + IDLE_MAX);
+        }
+        poll
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if poll.is_pending() && self.idle.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        self.moved(poll)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if poll.is_pending() && self.idle.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        self.moved(poll)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,149 @@
+//! What all tasks of the controller share.
+
+use crate::{
+    reconcile::Board,
+    sessions::{Bucket, JoinLimits},
+    state::{Feed, Posts, Roster, Triggers, now},
+    store::{Store, StoreError, agents::StoredAgent, events},
+};
+use model::{HostName, view::EventView};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::task::TaskTracker;
+use wire::{api::WatchEvent, identity::Authority};
+
+/// Events that anybody on the network can cause, so that nobody fills the log with them.
+const RARE_EVENTS: Bucket = Bucket::new(30, Duration::from_secs(60));
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Info,
+    Warning,
+    Error,
+}
+
+/// An event as of now.
+pub fn event(severity: Severity, kind: &str, message: impl Into<String>) -> EventView {
+    let severity = match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let (severity, kind, message) = (severity.to_owned(), kind.to_owned(), message.into());
+    EventView { at: now(), severity, kind, message, ..EventView::default() }
+}
+
+/// What all tasks of the controller share. The board is what decisions rest on: whoever decides holds it until the
+/// decision is stored, so there is one writer at a time.
+pub struct Hub {
+    pub store: Arc<Store>,
+    pub authority: Authority,
+    /// Hash of the authority's public key, as in tokens.
+    pub pin: String,
+    pub version: String,
+    /// Where agents reach this controller, as told in join lines.
+    pub advertise: String,
+    pub roster: Roster,
+    pub triggers: Triggers,
+    pub posts: Posts,
+    pub feed: Feed,
+    pub joins: JoinLimits,
+    /// Everything that has to end before the controller does.
+    pub tasks: TaskTracker,
+    pub board: tokio::sync::Mutex<Board>,
+    /// Held by whoever applies a set.
+    pub applying: tokio::sync::Mutex<()>,
+    keys: Mutex<BTreeMap<HostName, StoredAgent>>,
+    rare: Mutex<Bucket>,
+}
+
+impl Hub {
+    pub fn new(store: Arc<Store>, authority: Authority, pin: String, version: String, advertise: String) -> Self {
+        Self {
+            store,
+            authority,
+            pin,
+            version,
+            advertise,
+            roster: Roster::default(),
+            triggers: Triggers::default(),
+            posts: Posts::default(),
+            feed: Feed::default(),
+            joins: JoinLimits::default(),
+            tasks: TaskTracker::new(),
+            board: tokio::sync::Mutex::default(),
+            applying: tokio::sync::Mutex::default(),
+            keys: Mutex::default(),
+            rare: Mutex::new(RARE_EVENTS),
+        }
+    }
+
+    /// Does something to its end, even when whoever asked for it goes away.
+    pub async fn detached<T, E>(&self, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.tasks.spawn(work).await.unwrap_or_else(|_| Err(StoreError::Interrupted.into()))
+    }
+
+    /// Records an event and shows it to watchers. One that cannot be stored is logged: nothing waits for it.
+    pub async fn note(&self, event: EventView) {
+        match self.store.writing(move |c| events::add(c, event)).await {
+            Ok(event) => self.show(event),
+            Err(error) => tracing::error!(%error, "an event was not stored"),
+        }
+    }
+
+    /// Records an event unless there were too many of its kind lately.
+    pub async fn note_rarely(&self, event: EventView) {
+        if self.rare.lock().unwrap_or_else(PoisonError::into_inner).take(tokio::time::Instant::now()) {
+            self.note(event).await;
+        }
+    }
+
+    /// Shows a stored event to watchers.
+    pub fn show(&self, event: EventView) {
+        tracing::info!(kind = event.kind, severity = event.severity, "{}", event.message);
+        self.feed.send(WatchEvent { event: Some(event), ..WatchEvent::default() });
+    }
+
+    /// Has every scenario looked at that a host takes part in.
+    pub fn trigger_host(&self, host: &HostName) {
+        match &*self.posts.subscribe(host).borrow() {
+            Some(spec) => spec.scenarios.keys().for_each(|scenario| self.triggers.scenario(scenario.clone())),
+            None => self.triggers.all(),
+        }
+    }
+
+    /// Takes over what was stored about joined hosts.
+    pub fn remember_keys(&self, stored: BTreeMap<HostName, StoredAgent>) {
+        *self.hold_keys() = stored;
+    }
+
+    /// The key that a host has to show.
+    pub fn key_of(&self, host: &HostName) -> Option<String> {
+        self.hold_keys().get(host).map(|agent| agent.key.clone())
+    }
+
+    pub fn keys(&self) -> BTreeMap<HostName, String> {
+        self.hold_keys().iter().map(|(host, agent)| (host.clone(), agent.key.clone())).collect()
+    }
+
+    /// Takes over a stored join: a session with the key from before ends.
+    pub fn joined(&self, host: HostName, agent: StoredAgent, event: EventView) {
+        self.hold_keys().insert(host.clone(), agent);
+        self.roster.close(&host);
+        self.show(event);
+        self.triggers.all();
+    }
+
+    fn hold_keys(&self) -> std::sync::MutexGuard<'_, BTreeMap<HostName, StoredAgent>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,7 @@
+//! Plans and runs as people ask for them.
+
+mod person;
+mod start;
+
+pub use person::{abort, resume};
+pub use start::{plan, start};

@@ -1,0 +1,120 @@
+//! A controller from start to stop.
+
+use crate::{
+    http::{self, Socket, accounts::Accounts},
+    hub::Hub,
+    reconcile::{self, LoadError},
+    sessions,
+    store::{StateDirectory, Store, StoreError},
+};
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+use wire::{
+    identity::{Authority, IdentityError},
+    tls::{ClientCertificate, TlsError, server_config},
+};
+
+/// Longest time that what is going on gets to end by itself.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// What `main` hands down.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The state directory: created with 0700, refused when others can read it.
+    pub state: PathBuf,
+    /// The Unix socket for people.
+    pub socket: PathBuf,
+    /// Where agents connect; port 0 takes a free one.
+    pub agent_listen: SocketAddr,
+    /// What agents are told to dial; left out, the address that is listened on.
+    pub advertise: Option<String>,
+    pub version: String,
+}
+
+/// Told once everything is served.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    pub agent_addr: SocketAddr,
+}
+
+/// Why a controller did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the store could not be opened")]
+    Store(#[from] StoreError),
+    #[error("the work could not be taken up")]
+    Load(#[from] LoadError),
+    #[error("the certificate authority is not usable")]
+    Identity(#[from] IdentityError),
+    #[error("TLS is not usable")]
+    Tls(#[from] TlsError),
+    #[error("the socket {} could not be bound", path.display())]
+    Socket { path: PathBuf, source: io::Error },
+    #[error("{address} could not be bound")]
+    Agents { address: SocketAddr, source: io::Error },
+    #[error("{0} ended although the controller did not")]
+    Ended(&'static str),
+}
+
+/// Serves until `shutdown`.
+///
+/// **Guarantees** that no agent is listened to before every open run is taken up, and that on return nothing of it
+/// runs any more and the state directory is free.
+pub async fn serve(
+    config: Config,
+    shutdown: CancellationToken,
+    on_ready: impl FnOnce(Ready),
+) -> Result<(), ServeError> {
+    let directory = StateDirectory::open(&config.state, &config.version)?;
+    let authority = Authority::load_or_create(&directory.path().join("authority"))?;
+    let pin = authority.fingerprint()?;
+    let store = Arc::new(Store::open(directory, &config.version)?);
+    let address = config.agent_listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Agents { address, source })?;
+    let agent_addr = listener.local_addr().map_err(|source| ServeError::Agents { address, source })?;
+    let advertise = config.advertise.unwrap_or_else(|| agent_addr.to_string());
+    let tls = server_config(&authority.issue_controller(&[])?, ClientCertificate::Optional)?;
+    let hub = Arc::new(Hub::new(store, authority, pin, config.version, advertise));
+    reconcile::load(&hub).await?;
+    let socket = Socket::bind(&config.socket, Accounts::read().group_id())
+        .map_err(|source| ServeError::Socket { path: config.socket.clone(), source })?;
+    let stop = CancellationToken::new();
+    // Whatever way this function is left, its tasks are told to stop.
+    let _stop_on_drop = stop.clone().drop_guard();
+    let tasks = [
+        start(&hub, "the reconciler", reconcile::reconcile(Arc::clone(&hub), stop.clone())),
+        start(&hub, "the agents' listener", sessions::listen(Arc::clone(&hub), listener, tls, stop.clone())),
+        start(&hub, "the API", serve_api(Arc::clone(&hub), socket, stop.clone())),
+    ];
+    tracing::info!(%agent_addr, socket = %config.socket.display(), "the controller serves");
+    on_ready(Ready { agent_addr });
+    let ended = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        (name, _, _) = futures::future::select_all(tasks) => Err(ServeError::Ended(name)),
+    };
+    stop.cancel();
+    hub.tasks.close();
+    if timeout(STOP_WAIT, hub.tasks.wait()).await.is_err() {
+        tracing::warn!("something did not end in time");
+    }
+    ended
+}
+
+type Task = std::pin::Pin<Box<dyn Future<Output = &'static str> + Send>>;
+
+fn start(hub: &Hub, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task {
+    let task = hub.tasks.spawn(work);
+    Box::pin(async move {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "{name} failed");
+        }
+        name
+    })
+}
+
+async fn serve_api(hub: Arc<Hub>, socket: Socket, stop: CancellationToken) {
+    if let Err(error) = http::serve(hub, socket, stop).await {
+        tracing::error!(%error, "the API could not be served");
+    }
+}

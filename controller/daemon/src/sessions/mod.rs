@@ -1,0 +1,11 @@
+//! Agents' sessions on port 25002. Nothing is answered that `wire::access` does not allow.
+
+mod greeting;
+mod join;
+mod limit;
+mod listener;
+mod session;
+
+pub use join::JoinLimits;
+pub use limit::Bucket;
+pub use listener::listen;

@@ -1,0 +1,13 @@
+//! A whole controller in this process, on loopback and a temporary directory, with fake agents that speak the real
+//! control protocol over real TLS.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod access;
+mod agent;
+mod applies;
+mod fixture;
+mod http;
+mod joins;
+mod runs;
+mod starts;
