@@ -179,7 +179,7 @@ impl Run {
         let asked = observed.now.since(record.asked_at);
         let waited = observed.now.since(record.asked_at.max(self.grace_from));
         match progress {
-            Progress::Impossible(why) if asked < step.settle() => Progress::Waiting(why),
+            Progress::Impossible(why) if asked < step.settle(&cx) => Progress::Waiting(why),
             Progress::Again(why) if attempt >= ATTEMPTS_MAX => {
                 Progress::Impossible(format!("{why} (after {attempt} attempts)"))
             }

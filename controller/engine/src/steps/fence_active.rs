@@ -1,6 +1,8 @@
 //! Stops the active host taking writes, before any other may.
 
-use super::{Asking, Found, Progress, ReopenActive, Sight, Step, Undo, drain_spool::drained_to_barrier};
+use super::{
+    Asking, Found, Progress, ReopenActive, Sight, Step, Undo, drain_spool::drained_to_barrier, services_settle,
+};
 use crate::settings::Place;
 use model::{Epoch, Errand, FenceProof, Ledger, Role, agent_status::ServiceState, errand::Work};
 use serde::{Deserialize, Serialize};
@@ -90,7 +92,7 @@ impl Step for FenceActive {
         Undo::with(ReopenActive { at, epoch: self.epoch.next(), serving })
     }
 
-    fn settle(&self) -> Duration {
-        Duration::from_secs(3)
+    fn settle(&self, cx: &Asking) -> Duration {
+        services_settle(cx)
     }
 }

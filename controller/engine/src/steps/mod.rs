@@ -119,7 +119,7 @@ pub trait Step {
         Duration::from_secs(300)
     }
     /// How long after the order a failure may still be a leftover from before it.
-    fn settle(&self) -> Duration {
+    fn settle(&self, _: &Asking) -> Duration {
         Duration::ZERO
     }
     /// Whether a person may leave it out once it has failed.
@@ -130,6 +130,12 @@ pub trait Step {
 
 /// Comparing and copying whole trees takes as long as it takes; this only ends what nobody looks after.
 const COPY_PATIENCE: Duration = Duration::from_secs(7 * 86_400);
+
+/// How long a service that is said to have failed may be a leftover of an earlier order. Agents try a service that
+/// did not start again after a minute, so a person who repeats a step has to be given that minute.
+fn services_settle(cx: &Asking) -> Duration {
+    Duration::from_secs(if cx.attempt > 1 { 65 } else { 3 })
+}
 
 macro_rules! steps {
     ($($kind:ident),* $(,)?) => {

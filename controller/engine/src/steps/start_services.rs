@@ -1,6 +1,6 @@
 //! Starts the services of the active host.
 
-use super::{Asking, Found, Progress, Sight, Step, StopServices, Undo};
+use super::{Asking, Found, Progress, Sight, Step, StopServices, Undo, services_settle};
 use crate::{settings::Place, text};
 use model::{Ledger, agent_status::ServiceState};
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,8 @@ impl Step for StartServices {
         Undo::with(StopServices { at: self.at.clone(), services: self.services.clone() })
     }
 
-    fn settle(&self) -> Duration {
-        Duration::from_secs(3)
+    fn settle(&self, cx: &Asking) -> Duration {
+        services_settle(cx)
     }
 
     fn skippable(&self) -> bool {

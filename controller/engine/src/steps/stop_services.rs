@@ -1,6 +1,6 @@
 //! Stops the services of the active host, so that nothing is written any more.
 
-use super::{Asking, Found, Progress, Sight, StartServices, Step, Undo};
+use super::{Asking, Found, Progress, Sight, StartServices, Step, Undo, services_settle};
 use crate::{settings::Place, text};
 use model::{Ledger, agent_status::ServiceState};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ impl Step for StopServices {
         Undo::with(StartServices { at: self.at.clone(), services: self.services.clone() })
     }
 
-    fn settle(&self) -> Duration {
-        Duration::from_secs(3)
+    fn settle(&self, cx: &Asking) -> Duration {
+        services_settle(cx)
     }
 }
