@@ -3,11 +3,11 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, apply, describe, diff, events, explain, failover, get, plan, resume, run, schema, status, suspend,
-        switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, plan, resume, run,
+        schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
-    exit::Outcome,
+    exit::{Exit, Failure, Outcome},
     output::{
         Clock, Out, Style,
         style::{Terminal, When},
@@ -47,13 +47,22 @@ struct Global {
     no_input: bool,
 }
 
+/// Every verb.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    #[command(flatten)]
+    Asks(Asks),
+    #[command(flatten)]
+    Here(Here),
+}
+
+/// Verbs that ask the controller.
+#[derive(Debug, clap::Subcommand)]
+pub enum Asks {
     Status(status::Status),
     Get(get::Get),
     Describe(describe::Describe),
     Events(events::Events),
-    Validate(validate::Validate),
     Diff(diff::Diff),
     Apply(apply::Apply),
     Plan(plan::Plan),
@@ -66,9 +75,17 @@ pub enum Command {
     Resume(resume::Resume),
     AdoptRoot(adopt_root::AdoptRoot),
     Token(token::Token),
+    Version(version::Version),
+}
+
+/// Verbs that need no controller, and the daemons.
+#[derive(Debug, clap::Subcommand)]
+pub enum Here {
+    Validate(validate::Validate),
     Explain(explain::Explain),
     Schema(schema::Schema),
-    Version(version::Version),
+    Agent(agent::Agent),
+    Controller(controller::Controller),
 }
 
 /// Time between two progress lines in a log, and on a terminal.
@@ -101,29 +118,53 @@ impl Cli {
     }
 }
 
-/// Carries out a command that is over when its answer is.
-pub async fn carry_out(cx: &mut Context, command: Command) -> Outcome {
-    match command {
-        Command::Status(args) => status::run(cx, args).await,
-        Command::Get(args) => get::run(cx, args).await,
-        Command::Describe(args) => describe::run(cx, args).await,
-        Command::Events(args) => events::run(cx, args).await,
-        Command::Validate(args) => validate::run(cx, &args),
-        Command::Diff(args) => diff::run(cx, &args).await,
-        Command::Apply(args) => apply::run(cx, args).await,
-        Command::Plan(args) => plan::run(cx, args).await,
-        Command::Switchover(args) => switchover::run(cx, args).await,
-        Command::Failover(args) => failover::run(cx, args).await,
-        Command::Switchback(args) => switchback::run(cx, args).await,
-        Command::Run(args) => run::run(cx, args).await,
-        Command::Sync(args) => sync::run(cx, args).await,
-        Command::Suspend(args) => suspend::run(cx, args).await,
-        Command::Resume(args) => resume::run(cx, args).await,
-        Command::AdoptRoot(args) => adopt_root::run(cx, args).await,
-        Command::Token(args) => token::run(cx, args).await,
-        Command::Explain(args) => explain::run(cx, &args),
-        Command::Schema(args) => schema::run(cx, &args),
-        Command::Version(args) => version::run(cx, args).await,
+/// Carries out a command. The daemons bring a runtime of their own.
+pub fn carry_out(cx: &mut Context, command: Command) -> Outcome {
+    let asks = match command {
+        Command::Here(here) => return here.run(cx),
+        Command::Asks(asks) => asks,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(asks.run(cx));
+    // A thread that still reads an answer from the terminal is left behind.
+    runtime.shutdown_background();
+    outcome
+}
+
+impl Here {
+    fn run(self, cx: &mut Context) -> Outcome {
+        match self {
+            Here::Validate(args) => validate::run(cx, &args),
+            Here::Explain(args) => explain::run(cx, &args),
+            Here::Schema(args) => schema::run(cx, &args),
+            Here::Agent(args) => agent::run(cx, args),
+            Here::Controller(args) => controller::run(cx, &args),
+        }
+    }
+}
+
+impl Asks {
+    async fn run(self, cx: &mut Context) -> Outcome {
+        match self {
+            Asks::Status(args) => status::run(cx, args).await,
+            Asks::Get(args) => get::run(cx, args).await,
+            Asks::Describe(args) => describe::run(cx, args).await,
+            Asks::Events(args) => events::run(cx, args).await,
+            Asks::Diff(args) => diff::run(cx, &args).await,
+            Asks::Apply(args) => apply::run(cx, args).await,
+            Asks::Plan(args) => plan::run(cx, args).await,
+            Asks::Switchover(args) => switchover::run(cx, args).await,
+            Asks::Failover(args) => failover::run(cx, args).await,
+            Asks::Switchback(args) => switchback::run(cx, args).await,
+            Asks::Run(args) => run::run(cx, args).await,
+            Asks::Sync(args) => sync::run(cx, args).await,
+            Asks::Suspend(args) => suspend::run(cx, args).await,
+            Asks::Resume(args) => resume::run(cx, args).await,
+            Asks::AdoptRoot(args) => adopt_root::run(cx, args).await,
+            Asks::Token(args) => token::run(cx, args).await,
+            Asks::Version(args) => version::run(cx, args).await,
+        }
     }
 }
 

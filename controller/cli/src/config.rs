@@ -66,11 +66,21 @@ fn agent_listen() -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], model::scenario::REPLICATION_PORT))
 }
 
+/// What tells one kind of file from another; read first, so that a wrong file is not taken for many mistakes.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Envelope<T> {
+#[serde(rename_all = "camelCase")]
+struct Head {
     api_version: String,
     kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<T> {
+    #[serde(rename = "apiVersion")]
+    _api_version: String,
+    #[serde(rename = "kind")]
+    _kind: String,
     spec: T,
 }
 
@@ -113,11 +123,22 @@ fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Outcome<T> {
         return Err(wrong(path, "not a regular file of at most 1 MiB"));
     }
     let text = fs::read_to_string(path).map_err(|error| wrong(path, error))?;
-    let envelope: Envelope<T> = serde_yaml::from_str(&text).map_err(|error| wrong(path, error))?;
-    if envelope.api_version != API_VERSION || envelope.kind != kind {
+    let head: Head = parse(path, &text)?;
+    if head.api_version != API_VERSION || head.kind != kind {
         return Err(wrong(path, format!("this has to be `apiVersion: {API_VERSION}` and `kind: {kind}`")));
     }
-    Ok(envelope.spec)
+    Ok(parse::<Envelope<T>>(path, &text)?.spec)
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Outcome<T> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let text = error.to_string();
+        // The first line says what and where; the rest shows the file.
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let failure = wrong(path, first.strip_prefix("error: ").unwrap_or(first));
+        lines.fold(failure, |failure, line| failure.fact(line.trim_end()))
+    })
 }
 
 #[cfg(test)]

@@ -71,7 +71,11 @@ fn arm_failpoint() -> Outcome<()> {
     };
     let (name, count) = asked.rsplit_once(':').unwrap_or((&asked, "1"));
     let armed = count.parse().is_ok_and(|count| replication::failpoint::arm(name, count));
-    if armed { Ok(()) } else { Err(Failure::new(Exit::Malformed, format!("STANDIN_FAILPOINT={asked} names no failpoint"))) }
+    if armed {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Malformed, format!("STANDIN_FAILPOINT={asked} names no failpoint")))
+    }
 }
 
 /// The first SIGTERM or SIGINT ends the daemon in order, the second at once.

@@ -7,7 +7,9 @@
 mod cli;
 mod client;
 mod commands;
+mod config;
 mod context;
+mod daemon;
 mod exit;
 mod files;
 mod follow;
@@ -19,7 +21,7 @@ mod settle;
 mod show;
 
 use clap::Parser;
-use exit::{Exit, Failure, Outcome};
+use exit::{Exit, Failure};
 use output::stream::say;
 
 fn main() {
@@ -37,7 +39,7 @@ fn run() -> Exit {
         }
     };
     let (mut cx, talk) = (cli.context(), cli.talk_style());
-    let outcome = answer(&mut cx, cli.command);
+    let outcome = cli::carry_out(&mut cx, cli.command);
     let outcome = match cx.out.finish() {
         Some(error) => Err(Failure::new(Exit::Failed, format!("the output could not be written: {error}"))),
         None => outcome,
@@ -46,12 +48,4 @@ fn run() -> Exit {
         say(&show::failure::lines(&failure, talk).join("\n"));
         failure.exit
     })
-}
-
-fn answer(cx: &mut context::Context, command: cli::Command) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(cli::carry_out(cx, command));
-    runtime.shutdown_background();
-    outcome
 }

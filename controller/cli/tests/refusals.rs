@@ -119,3 +119,33 @@ fn a_closed_pipe_is_not_a_panic() {
 fn said_with(command: &mut std::process::Command) -> support::Said {
     command.output().unwrap().into()
 }
+
+#[test]
+fn a_wrong_configuration_is_refused_before_anything_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let head = "apiVersion: standin/v1alpha1\nkind: ";
+    let right = config("c.yaml", &format!("{head}ControllerConfig\nspec: {{agentListen: '127.0.0.1:0'}}\n"));
+    let typo = config("t.yaml", &format!("{head}ControllerConfig\nspec:\n  agentListn: '127.0.0.1:0'\n"));
+    let agent = config("a.yaml", &format!("{head}AgentConfig\nspec: {{host: mx1, controller: 'ctl:25002'}}\n"));
+    let token = config("token", "not-a-token");
+    let wrong: &[(&[&str], i32, &str)] = &[
+        (&["controller", "--check-config", "--config", &right], 0, ""),
+        (&["agent", "--check-config", "--config", &agent], 0, ""),
+        (&["controller", "--check-config", "--config", &typo], 2, "agentListn"),
+        (&["controller", "--config", &agent], 2, "kind: ControllerConfig"),
+        (&["agent", "--config", "/no/such/file"], 2, "/no/such/file"),
+        (&["agent", "join", "ctl:25002", "--host", "mx1", "--token-file", &token, "--config", &agent], 2, "a token"),
+        (&["agent", "join", "ctl:25002", "--host", "mx2", "--token-file", &token, "--config", &agent], 2, "is for mx1"),
+    ];
+    for (args, code, words) in wrong {
+        let said = said(standin(&dir.path().join("sock"), args));
+        assert_eq!(said.code, Some(*code), "{args:?}: {}", said.err);
+        assert!(said.err.contains(words), "{args:?} said: {}", said.err);
+        assert!(!said.err.contains("not-a-token"), "a token is never shown: {}", said.err);
+    }
+}

@@ -130,7 +130,8 @@ fn state_directory(args: &Join) -> Outcome<PathBuf> {
     };
     let spec = config::agent(path)?;
     if spec.host != args.host {
-        let message = format!("--host {} and {} do not agree: that file is for {}", args.host, path.display(), spec.host);
+        let message =
+            format!("--host {} and {} do not agree: that file is for {}", args.host, path.display(), spec.host);
         return Err(Failure::new(Exit::Malformed, message));
     }
     Ok(spec.state_directory)

@@ -42,6 +42,6 @@ pub fn run(cx: &mut Context, args: &Controller) -> Outcome {
     };
     let out = &mut cx.out;
     daemon::run(args.log_format, |stop| {
-        controller::serve(config, stop, |ready| out.line(&format!("ready agents={}", ready.agents)))
+        controller::serve(config, stop, |ready| out.line(&format!("ready agents={}", ready.agent_addr)))
     })
 }

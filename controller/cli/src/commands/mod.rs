@@ -1,7 +1,9 @@
 //! One file for each command.
 
 pub mod adopt_root;
+pub mod agent;
 pub mod apply;
+pub mod controller;
 pub mod describe;
 pub mod diff;
 pub mod events;

@@ -8,6 +8,7 @@ use crate::{
     output::{machine, stream::say},
 };
 use model::{HostName, units::Period};
+use std::net::SocketAddr;
 use wire::api::{Token as Made, TokenRequest};
 
 /// Tokens with which agents join
@@ -53,7 +54,8 @@ pub async fn run(cx: &mut Context, args: Token) -> Outcome {
         return Err(Failure::new(Exit::Malformed, format!("--ttl {} is not between 1s and 1h", args.ttl)));
     }
     let request = TokenRequest { host: HostName(args.host.clone()), ttl_seconds };
-    let made: Made = change(cx, "/v1/tokens", &request).await?;
+    let mut made: Made = change(cx, "/v1/tokens", &request).await?;
+    made.address = reachable(&made.address);
     match args.output {
         TextOrJson::Json => machine::json(&mut cx.out, &made)?,
         TextOrJson::Text => {
@@ -63,4 +65,27 @@ pub async fn run(cx: &mut Context, args: Token) -> Outcome {
         }
     }
     Ok(Exit::Done)
+}
+
+/// A controller that listens on every address cannot tell which one is reached: this machine's name stands in, since
+/// its socket is asked here.
+fn reachable(address: &str) -> String {
+    let everywhere = address.parse::<SocketAddr>().ok().filter(|address| address.ip().is_unspecified());
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    match (everywhere, name) {
+        (Some(everywhere), Some(name)) => format!("{}:{}", name.trim(), everywhere.port()),
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn an_address_that_says_everywhere_gets_a_name() {
+        assert_eq!(reachable("ctl.example:25002"), "ctl.example:25002");
+        assert_eq!(reachable("10.0.0.1:25002"), "10.0.0.1:25002");
+        assert!(!reachable("0.0.0.0:25002").starts_with("0.0.0.0") && reachable("[::]:7").ends_with(":7"));
+    }
 }
