@@ -4,7 +4,13 @@
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Shared share of two words below which a suggestion confuses more than it helps; found by trying typos.
     const CUTOFF: f32 = 0.6;
-    let known: Vec<&str> = known.into_iter().collect();
+    /// Longer words, or more of them, are no slip of the pen, and comparing them takes long.
+    const LONGEST: usize = 100;
+    const MOST: usize = 1_000;
+    let known: Vec<&str> = known.into_iter().filter(|known| known.len() <= LONGEST).take(MOST).collect();
+    if word.len() > LONGEST {
+        return None;
+    }
     let same_letters = known.iter().find(|k| k.eq_ignore_ascii_case(word)).copied();
     same_letters.or_else(|| similar::get_close_matches(word, &known, 1, CUTOFF).into_iter().next())
 }

@@ -278,14 +278,35 @@ fn a_hostile_set_takes_no_time() {
     let many = |item: &dyn Fn(usize) -> String, count: usize| (0..count).map(item).collect::<String>();
     let head = "apiVersion: standin/v1alpha1\nkind: Scenario\nmetadata: {name: mail}\nspec:\n  replicas: []\n  primary:\n    host: h\n    roots:\n";
     let texts = [
-        format!("{head}{}", many(&|n| format!("      - {{name: r{n}, path: /r{n}}}\n"), 20_000)),
-        format!("{head}{}", many(&|_| "      - {name: r, path: /r}\n".to_owned(), 20_000)),
-        format!("{head}{}", many(&|n| format!("      - {{nam: r{n}, pat: /r{n}}}\n"), 20_000)),
-        format!("{head}{}", many(&|_| "      -\n".to_owned(), 20_000)),
-        many(&|n| format!("f{n}: 1\n"), 60_000),
-        many(&|_| "f: 1\n".to_owned(), 60_000),
-        many(&|_| "--- {kind: Host, metadata: {name: a}}\n".to_owned(), 20_000),
-        many(&|_| "--- [\n".to_owned(), 60_000),
+        format!("{head}{}", many(&|n| format!("      - {{name: r{n}, path: /r{n}}}\n"), 10_000)),
+        format!("{head}{}", many(&|_| "      - {name: r, path: /r}\n".to_owned(), 10_000)),
+        format!("{head}{}", many(&|n| format!("      - {{nam: r{n}, pat: /r{n}}}\n"), 10_000)),
+        format!("{head}{}", many(&|_| "      -\n".to_owned(), 10_000)),
+        many(&|n| format!("--- {{kind: Host, metadata: {{name: h{n}}}}}\n"), 8_000)
+            + &format!("---\n{}", head.replace("replicas: []", "replicas:"))
+            + &many(&|n| format!("  - {{name: r{n}, host: hh{n}}}\n"), 8_000),
+        format!(
+            "--- {{kind: Host, metadata: {{name: {}}}}}\n---\n{}",
+            "ab".repeat(200_000),
+            head.replace("host: h", &format!("host: {}", "ba".repeat(200_000)))
+        ),
+        format!("{head}      - {{name: r, path: {}}}\n", "/a".repeat(400_000)),
+        format!(
+            "{}{}",
+            head.replace("replicas: []", "replicas:"),
+            many(&|n| format!("      - {{name: r{n}, path: /r{n}}}\n"), 4_000)
+        )
+        .replace(
+            "  primary:",
+            &format!(
+                "{}  primary:",
+                many(&|n| format!("  - {{name: r{n}, host: h{n}, roots: [{{name: x, path: /x}}]}}\n"), 4_000)
+            ),
+        ),
+        many(&|n| format!("f{n}: 1\n"), 30_000),
+        many(&|_| "f: 1\n".to_owned(), 30_000),
+        many(&|_| "--- {kind: Host, metadata: {name: a}}\n".to_owned(), 10_000),
+        many(&|_| "--- [\n".to_owned(), 30_000),
     ];
     let start = std::time::Instant::now();
     for text in &texts {

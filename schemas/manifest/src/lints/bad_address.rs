@@ -59,10 +59,24 @@ mod tests {
     #[test]
     fn addresses_can_be_dialled() {
         let spec = |text: &str| HostSpec { replication_address: text.to_owned() };
-        for good in ["10.0.0.1", "10.0.0.1:7", "mx1", "mx1.example:25001", "2001:db8::1", "[2001:db8::1]:9", "127.0.0.1:1"] {
+        for good in
+            ["10.0.0.1", "10.0.0.1:7", "mx1", "mx1.example:25001", "2001:db8::1", "[2001:db8::1]:9", "127.0.0.1:1"]
+        {
             assert_eq!(wrong(&spec(good)), None, "{good}");
         }
-        for bad in ["", "http://mx1", "mx 1", "10.0.0", "10.0.0.300", "mx1:99999", "mx1:0", "0.0.0.0", "[::]:1", "a..b", "mx1:x"] {
+        for bad in [
+            "",
+            "http://mx1",
+            "mx 1",
+            "10.0.0",
+            "10.0.0.300",
+            "mx1:99999",
+            "mx1:0",
+            "0.0.0.0",
+            "[::]:1",
+            "a..b",
+            "mx1:x",
+        ] {
             assert!(wrong(&spec(bad)).is_some(), "{bad}");
         }
     }

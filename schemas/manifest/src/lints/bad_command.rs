@@ -9,7 +9,9 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     for (item, spec) in world.scenarios() {
         for (n, check) in spec.monitoring.checks.iter().enumerate() {
             let command = check.exec.iter().map(|exec| exec.command.as_slice());
-            findings.extend(command.filter_map(|c| command_at(item, format!("/spec/monitoring/checks/{n}/exec/command"), c)));
+            findings.extend(
+                command.filter_map(|c| command_at(item, format!("/spec/monitoring/checks/{n}/exec/command"), c)),
+            );
         }
         for (n, service) in spec.services.commands.iter().enumerate() {
             for (field, command) in [("start", &service.start), ("stop", &service.stop), ("check", &service.check)] {
@@ -48,7 +50,9 @@ fn wrong(name: &str) -> Option<&'static str> {
         "" => Some("it is empty"),
         n if n.contains('/') => Some("holds `/`"),
         n if n.starts_with('.') => Some("begins with `.`"),
-        n if n.chars().any(|c| c.is_control() || c.is_whitespace()) => Some("holds a space; arguments are items of their own"),
+        n if n.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+            Some("holds a space; arguments are items of their own")
+        }
         n if n.len() > 255 => Some("is longer than a file name can be"),
         _ => None,
     }

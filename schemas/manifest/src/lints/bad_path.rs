@@ -32,7 +32,8 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
 fn path(item: &Item, pointer: String, text: &str) -> Option<Finding> {
     let place = item.place(pointer);
     let (why, help) = wrong(text)?;
-    let finding = place.error(LINT.code, format!("{} is not a path for a directory", quoted(text)))?.label(escape(&why));
+    let finding =
+        place.error(LINT.code, format!("{} is not a path for a directory", quoted(text)))?.label(escape(&why));
     let finding = help.into_iter().fold(finding, Finding::help);
     let trimmed = text.trim_end_matches('/');
     match (wrong(trimmed), place.span()) {
@@ -51,7 +52,10 @@ fn wrong(text: &str) -> Option<(String, Option<String>)> {
         return Some(("`~` has no meaning here".to_owned(), Some("write the path out from `/`".to_owned())));
     }
     if !text.starts_with('/') {
-        return Some(("it must begin with `/`".to_owned(), Some("there is no working directory to start from".to_owned())));
+        return Some((
+            "it must begin with `/`".to_owned(),
+            Some("there is no working directory to start from".to_owned()),
+        ));
     }
     if text.chars().any(char::is_control) {
         return refuse("it holds a control character");
@@ -60,7 +64,10 @@ fn wrong(text: &str) -> Option<(String, Option<String>)> {
         return refuse("it is longer than 4095 bytes");
     }
     if text == "/" {
-        return Some(("the whole system cannot be a root".to_owned(), Some("name the directories with data".to_owned())));
+        return Some((
+            "the whole system cannot be a root".to_owned(),
+            Some("name the directories with data".to_owned()),
+        ));
     }
     if text.ends_with('/') {
         return refuse("it must not end with `/`");
@@ -88,9 +95,23 @@ mod tests {
         for good in ["/srv", "/srv/www data", "/devices", "/srv/a..b", "/srv/...", "/srv/ü"] {
             assert_eq!(wrong(good), None, "{good}");
         }
-        for bad in
-            ["", "srv", "./srv", "~/x", "/", "/srv/", "/srv/../x", "/srv/./x", "/srv//x", "/proc", "/sys/fs", "/dev/shm", "/a\0b", "/a\n", "/x/.standin/y"]
-        {
+        for bad in [
+            "",
+            "srv",
+            "./srv",
+            "~/x",
+            "/",
+            "/srv/",
+            "/srv/../x",
+            "/srv/./x",
+            "/srv//x",
+            "/proc",
+            "/sys/fs",
+            "/dev/shm",
+            "/a\0b",
+            "/a\n",
+            "/x/.standin/y",
+        ] {
             assert!(wrong(bad).is_some(), "{bad}");
         }
     }

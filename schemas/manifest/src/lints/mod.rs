@@ -26,6 +26,7 @@ macro_rules! lints {
     };
 }
 
+// The list declares the modules, so `cargo fmt` does not see them: format them with `rustfmt src/lints/*.rs`.
 lints![
     unknown_host,
     duplicate_object,

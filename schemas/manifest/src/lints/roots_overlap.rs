@@ -9,9 +9,12 @@ pub const LINT: Lint = Lint { code: "DR0212", check };
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let roots = world.roots();
     let mut seen = Seen::default();
-    for root in roots.iter().filter(|root| root.path.starts_with('/') && root.path != "/" && !root.host.is_empty()) {
+    // Others have findings of their own.
+    let usable = |r: &&Root<'_>| r.path.starts_with('/') && (2..4096).contains(&r.path.len()) && !r.host.is_empty();
+    for root in roots.iter().filter(usable) {
         // Two parts on one host in one scenario are a finding of their own.
-        let other = seen.meets(root).filter(|other| other.member == root.member || !std::ptr::eq(other.item, root.item));
+        let other =
+            seen.meets(root).filter(|other| other.member == root.member || !std::ptr::eq(other.item, root.item));
         findings.extend(other.and_then(|other| overlap(root, other)));
         seen.add(root);
     }

@@ -1,7 +1,14 @@
 //! A spool lies where its own writes would be replicated, or a root lies in a spool.
 
-use super::{Item, Lint, Root, World, world::{lies_in, members}};
-use crate::{escape::quoted, finding::{Finding, Severity}, tree::child};
+use super::{
+    Item, Lint, Root, World,
+    world::{lies_in, members},
+};
+use crate::{
+    escape::quoted,
+    finding::{Finding, Severity},
+    tree::child,
+};
 
 pub const LINT: Lint = Lint { code: "DR0214", check };
 
@@ -16,7 +23,11 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             let pointer = child(&child(&at, "spool"), "directory");
             match &spool.directory {
                 Some(directory) => findings.extend(written(item, host, pointer, directory, &roots)),
-                None => findings.extend(roots.iter().filter(|r| std::ptr::eq(r.item, item) && r.pointer.starts_with(&format!("{at}/"))).filter_map(state)),
+                None => {
+                    let list = child(&at, "roots");
+                    let own = |root: &&Root<'_>| std::ptr::eq(root.item, item) && root.pointer.starts_with(&list);
+                    findings.extend(roots.iter().filter(own).filter_map(state));
+                }
             }
         }
     }
@@ -33,7 +44,10 @@ fn written(item: &Item, host: &str, pointer: String, directory: &str, roots: &[R
         false => ("a root lies inside the spool", "spool"),
     };
     let finding = place.error(LINT.code, message)?.label(label);
-    let finding = root.item.place(root.pointer.clone()).value_as_context(finding, format!("replicated root {}", quoted(root.name)));
+    let finding = root
+        .item
+        .place(root.pointer.clone())
+        .value_as_context(finding, format!("replicated root {}", quoted(root.name)));
     Some(finding.help(format!("move it out, or leave `directory` out for {STATE_DIRECTORY}/spool/{}", item.name)))
 }
 

@@ -7,10 +7,14 @@ use std::collections::BTreeSet;
 
 pub const LINT: Lint = Lint { code: "DR0201", check };
 
+/// Most suggestions that are looked for: no more findings are shown.
+const SUGGESTED_MAX: usize = 50;
+
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let here = world.items.iter().filter(|item| item.kind == model::Kind::Host).map(|item| item.name.as_str());
     let here: Vec<&str> = here.filter(|name| !name.is_empty()).collect();
     let known: BTreeSet<&str> = here.iter().copied().chain(world.known_hosts.iter().map(HostName::as_str)).collect();
+    let mut suggested = 0;
     for (item, spec) in world.scenarios() {
         for (_, host, at) in members(spec) {
             if known.contains(host) {
@@ -18,7 +22,9 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             }
             let place = item.place(child(&at, "host"));
             let Some(finding) = place.error(LINT.code, format!("no Host named {}", quoted(host))) else { continue };
-            let finding = match (suggest::closest(host, known.iter().copied()), place.span()) {
+            suggested += 1;
+            let near = (suggested <= SUGGESTED_MAX).then(|| suggest::closest(host, known.iter().copied())).flatten();
+            let finding = match (near, place.span()) {
                 (Some(meant), Some(span)) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
                 _ => finding.label("no such Host"),
             };
@@ -28,8 +34,10 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn names(hosts: &[&str]) -> String {
-    match hosts {
-        [] => "none".to_owned(),
-        some => some.join(", "),
+    const LISTED: usize = 20;
+    match hosts.len().checked_sub(LISTED) {
+        _ if hosts.is_empty() => "none".to_owned(),
+        Some(more @ 1..) => format!("{} and {more} more", hosts[..LISTED].join(", ")),
+        _ => hosts.join(", "),
     }
 }

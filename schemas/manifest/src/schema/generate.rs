@@ -53,10 +53,19 @@ pub fn write_schemas(directory: &Path) -> io::Result<()> {
 }
 
 fn body(kind: Kind) -> Value {
-    let (spec, about) = match kind {
-        Kind::Host => (of::<HostSpec>(), "One server with an agent."),
-        Kind::Scenario => (of::<ScenarioSpec>(), "What is protected, from where to where, and how clients follow."),
+    let roots = json!([{"name": "mailboxes", "path": "/srv/vmail"}]);
+    let (mut spec, about, example) = match kind {
+        Kind::Host => (of::<HostSpec>(), "One server with an agent.", json!({"replicationAddress": "10.20.0.10"})),
+        Kind::Scenario => (
+            of::<ScenarioSpec>(),
+            "What is protected, from where to where, and how clients follow.",
+            json!({
+                "primary": {"host": "mx1", "roots": roots},
+                "replicas": [{"name": "dublin", "host": "mx2", "roots": roots}],
+            }),
+        ),
     };
+    merge(&mut spec, json!({"examples": [example]}));
     json!({
         "description": about,
         "type": "object",
@@ -104,7 +113,6 @@ fn of<T: JsonSchema>() -> Value {
     shape::shape(&mut schema);
     if let Some(object) = schema.as_object_mut() {
         object.remove("title");
-        object.entry("examples").or_insert_with(|| json!([{}]));
     }
     schema
 }

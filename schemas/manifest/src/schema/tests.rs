@@ -25,10 +25,7 @@ fn all<'a>(path: String, schema: &'a Value, found: &mut Vec<(String, &'a Value)>
 fn the_published_schemas_are_those_of_this_build() {
     for (name, text) in files() {
         let checked_in = std::fs::read_to_string(published().join(&name)).unwrap_or_default();
-        assert!(
-            checked_in == text,
-            "schemas/v1alpha1/{name} differs: run `cargo xtask schemas`"
-        );
+        assert!(checked_in == text, "schemas/v1alpha1/{name} differs: run `cargo xtask schemas`");
     }
 }
 
