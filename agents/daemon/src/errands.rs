@@ -106,6 +106,11 @@ impl ErrandRecord {
         self.records.contains_key(id)
     }
 
+    /// Whether `id` has begun and not ended.
+    pub fn is_running(&self, id: &ErrandId) -> bool {
+        self.records.get(id).is_some_and(|record| record.outcome.is_none())
+    }
+
     /// What to report of the errands that are ordered now.
     pub fn outcomes<'a>(&self, ordered: impl Iterator<Item = &'a ErrandId>) -> BTreeMap<ErrandId, ErrandOutcome> {
         let running = |id: &ErrandId| self.progress.get(id).cloned().unwrap_or_default();

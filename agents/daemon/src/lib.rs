@@ -6,12 +6,28 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod agent;
+mod backoff;
 mod checks;
 mod clock;
+mod config;
 mod disk;
 mod errands;
+mod join;
+mod link;
+mod net;
+mod part;
 mod script;
+mod serve;
 mod service;
+mod session;
 mod state;
 mod store;
+mod stub;
 mod text;
+
+pub use config::{Config, Ready, ServeError};
+pub use disk::DiskError;
+pub use join::{JoinError, JoinRequest, Joined, join};
+pub use serve::serve;
+pub use state::StateError;

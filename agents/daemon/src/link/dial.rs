@@ -1,0 +1,262 @@
+//! The outgoing end of a stream: dials the target, follows, and dials again when the link is lost.
+
+use super::{
+    GREETING_BYTES_MAX, HANDSHAKE_DEADLINE,
+    pump::{FramePeer, Pump},
+    session,
+};
+use crate::stub::source::{self, Follow, FollowOptions, Source};
+use crate::{
+    agent::{Context, lock},
+    backoff::Backoff,
+    net,
+    part::Part,
+    text,
+};
+use model::{
+    Epoch, ScenarioName, Stream,
+    agent_status::{LinkState, OutStatus, Progress},
+    elements::synchronization::Synchronization,
+};
+use replication::{peer::Peer, session::SessionError};
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use wire::{
+    control::{self, ControlError, PROTOCOL, StreamAnswer, StreamHello},
+    frame::{FrameError, FrameReader, FrameWriter, PAYLOAD_BYTES_MAX},
+    tls::{self, Expected, TlsError},
+};
+
+/// A session that lasted this long was a good one: the next attempt comes soon.
+const GOOD_SESSION: Duration = Duration::from_secs(10);
+
+/// Why a stream could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    #[error("{0} has not joined yet")]
+    NotJoined(model::HostName),
+    #[error("cannot connect to {address}")]
+    Connect { address: String, source: io::Error },
+    #[error("{0} did not answer in time")]
+    Silent(String),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("the greeting did not travel")]
+    Control(#[from] ControlError),
+    #[error("refused: {reason}")]
+    Refused { reason: String, epoch: Epoch },
+}
+
+impl From<FrameError> for DialError {
+    fn from(error: FrameError) -> Self {
+        ControlError::from(error).into()
+    }
+}
+
+/// Opens a link for `stream`: connected, secured, greeted and accepted.
+pub async fn open(context: &Context, scenario: &ScenarioName, stream: &Stream) -> Result<(FramePeer, Pump), DialError> {
+    let key = stream.peer_key.as_deref().ok_or_else(|| DialError::NotJoined(stream.peer_host.clone()))?;
+    let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE).await;
+    let socket = connected.map_err(|source| DialError::Connect { address: stream.address.clone(), source })?;
+    let silent = |_| DialError::Silent(stream.address.clone());
+    let expected = Expected::Agent { host: &stream.peer_host, key };
+    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(&context.client, socket, expected)).await;
+    let (read, write) = tokio::io::split(secured.map_err(silent)??.0);
+    let (mut reader, mut writer) = (FrameReader::new(read, GREETING_BYTES_MAX), FrameWriter::new(write));
+    let hello = StreamHello {
+        protocol: PROTOCOL,
+        scenario: scenario.clone(),
+        source: stream.source.clone(),
+        target: stream.target.clone(),
+        epoch: stream.epoch,
+    };
+    let greeting = async {
+        control::send(&mut writer, &hello).await?;
+        control::receive(&mut reader).await
+    };
+    match timeout(HANDSHAKE_DEADLINE, greeting).await.map_err(silent)?? {
+        StreamAnswer::Accepted => {
+            reader.set_limit(PAYLOAD_BYTES_MAX);
+            Ok(Pump::start(reader, writer))
+        }
+        StreamAnswer::Refused { reason, epoch } => Err(DialError::Refused { reason, epoch }),
+    }
+}
+
+/// What an outgoing link works with.
+#[derive(Clone)]
+pub struct Line {
+    pub context: Arc<Context>,
+    pub scenario: ScenarioName,
+    pub stream: Stream,
+    pub source: Source,
+    pub synchronization: Synchronization,
+}
+
+/// One outgoing stream, kept up until it is closed.
+pub struct OutLink {
+    pub line: Line,
+    status: Mutex<OutStatus>,
+    /// How many full synchronizations were asked for, and how many of them are done.
+    wanted: watch::Sender<u64>,
+    mirrored: watch::Sender<u64>,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl OutLink {
+    /// Starts dialling. `part` is told of a higher epoch.
+    pub fn start(line: Line, part: Weak<Part>) -> Arc<Self> {
+        let status = OutStatus { target: line.stream.target.clone(), ..OutStatus::default() };
+        let link = Arc::new(Self {
+            line,
+            status: Mutex::new(status),
+            wanted: watch::Sender::new(0),
+            mirrored: watch::Sender::new(0),
+            stop: CancellationToken::new(),
+            task: Mutex::default(),
+        });
+        *lock(&link.task) = Some(tokio::spawn(Arc::clone(&link).keep(part)));
+        link
+    }
+
+    /// Ends the session and waits for its thread.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+    }
+
+    pub fn status(&self) -> OutStatus {
+        lock(&self.status).clone()
+    }
+
+    /// Compares and copies everything anew; returns once changes are followed again.
+    pub async fn synchronize(&self) {
+        self.wanted.send_modify(|wanted| *wanted += 1);
+        let number = *self.wanted.borrow();
+        let mut mirrored = self.mirrored.subscribe();
+        let _ = mirrored.wait_for(|done| *done >= number).await;
+    }
+
+    async fn keep(self: Arc<Self>, part: Weak<Part>) {
+        let mut backoff = Backoff::default();
+        while !self.stop.is_cancelled() {
+            let began = Instant::now();
+            let opened = tokio::select! {
+                () = self.stop.cancelled() => break,
+                opened = open(&self.line.context, &self.line.scenario, &self.line.stream) => opened,
+            };
+            let again_now = match opened {
+                Ok((peer, pump)) => self.follow(peer, pump).await,
+                Err(error) => {
+                    self.lost(text::chain(&error));
+                    tell(&part, &error).await;
+                    false
+                }
+            };
+            if again_now || began.elapsed() > GOOD_SESSION {
+                backoff.reset();
+            }
+            if !again_now {
+                tokio::select! {
+                    () = self.stop.cancelled() => break,
+                    () = sleep(backoff.next()) => {}
+                }
+            }
+        }
+        self.lost(String::new());
+    }
+
+    /// Follows until the session ends; true when it ended because a full synchronization was asked for.
+    async fn follow(self: &Arc<Self>, peer: FramePeer, pump: Pump) -> bool {
+        let mut wanted = self.wanted.subscribe();
+        let number = *wanted.borrow_and_update();
+        let force = number > *self.mirrored.borrow();
+        self.note(LinkState::Connected, None);
+        let stop = self.stop.child_token();
+        let link = Arc::clone(self);
+        let work = move |peer: &mut dyn Peer, stop: &AtomicBool| link.session(peer, stop, number, force);
+        let name = format!("source {}", self.line.stream.id());
+        let session = session::run(name, peer, pump, &stop, work);
+        tokio::pin!(session);
+        let (ended, asked) = tokio::select! {
+            ended = &mut session => (ended, false),
+            changed = wanted.changed() => {
+                stop.cancel();
+                (session.await, changed.is_ok())
+            }
+        };
+        let why = match ended {
+            Ok(Ok(())) | Ok(Err(SessionError::Stopped)) => String::new(),
+            Ok(Err(e)) => text::chain(&e),
+            Err(e) => e.to_string(),
+        };
+        if !why.is_empty() {
+            tracing::info!(scenario = %self.line.scenario, stream = self.line.stream.id(), why, "a stream was lost");
+        }
+        self.lost(why);
+        asked
+    }
+
+    fn session(
+        &self,
+        peer: &mut dyn Peer,
+        stop: &AtomicBool,
+        number: u64,
+        force_mirror: bool,
+    ) -> Result<(), SessionError> {
+        let line = &self.line;
+        let options = FollowOptions {
+            set_aside: line.stream.set_aside,
+            synchronization: line.synchronization.clone(),
+            force_mirror,
+        };
+        let mirrored = AtomicBool::new(false);
+        let progress = |follow: Follow| {
+            self.note(follow.state, follow.progress);
+            if follow.state == LinkState::Following && !mirrored.swap(true, Ordering::Relaxed) {
+                self.mirrored.send_modify(|done| *done = (*done).max(number));
+            }
+        };
+        source::follow(&line.source, line.stream.target.as_str(), options, peer, &progress, stop)
+    }
+
+    fn note(&self, state: LinkState, progress: Option<Progress>) {
+        let mut status = lock(&self.status);
+        status.state = state;
+        status.progress = progress;
+        status.problem = None;
+    }
+
+    /// An empty text keeps what was said before: stopping is no problem.
+    fn lost(&self, why: String) {
+        let mut status = lock(&self.status);
+        status.state = LinkState::Down;
+        status.progress = None;
+        if !why.is_empty() {
+            status.problem = Some(why);
+        }
+    }
+}
+
+/// A refusal with a higher epoch means that somebody else is active: this host fences itself.
+async fn tell(part: &Weak<Part>, error: &DialError) {
+    if let (DialError::Refused { epoch, .. }, Some(part)) = (error, part.upgrade()) {
+        part.fence(*epoch).await;
+    }
+}

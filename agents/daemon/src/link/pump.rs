@@ -1,0 +1,290 @@
+//! Carries frames between an encrypted connection and a blocking session.
+//!
+//! Both ways go through a bounded channel: a session that does not take makes the reader stop reading, and a peer that
+//! does not read makes the session wait in `send`. Keep-alive frames make a healthy link never silent, so that silence
+//! means the peer is gone.
+
+use replication::{
+    message::Message,
+    peer::{Peer, PeerError},
+};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime::Handle,
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+use wire::frame::{Frame, FrameError, FrameReader, FrameWriter, TYPE_DATA_FIRST};
+
+/// Frames waiting in each direction: at most 16 MiB each way, since a payload has at most 1 MiB.
+pub const FRAMES_WAITING_MAX: usize = 16;
+/// A frame that only says that this end is there. Its number lies below the data messages'.
+const TYPE_KEEP_ALIVE: u16 = 2;
+/// How long a closing link waits for what is left to be sent.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a closed link waits for the other end to close too.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The times of a link.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    keep_alive_every: Duration,
+    /// A peer that has sent nothing for so long is gone.
+    idle: Duration,
+    /// A peer that takes nothing for so long is given up. Longer than any fsync of a large batch takes.
+    write: Duration,
+}
+
+const PACE: Pace =
+    Pace { keep_alive_every: Duration::from_secs(2), idle: Duration::from_secs(15), write: Duration::from_secs(300) };
+
+/// A session's view of a link.
+pub struct FramePeer {
+    runtime: Handle,
+    out: mpsc::Sender<(u16, Vec<u8>)>,
+    inbox: mpsc::Receiver<Frame>,
+    problem: Arc<OnceLock<String>>,
+}
+
+impl FramePeer {
+    fn lost(&self) -> PeerError {
+        self.problem.get().map_or(PeerError::Ended, |why| PeerError::Failed(why.clone()))
+    }
+}
+
+/// For session threads only: both calls block.
+impl Peer for FramePeer {
+    fn send(&mut self, message: Message) -> Result<(), PeerError> {
+        self.out.blocking_send((message.kind(), message.encode())).map_err(|_| self.lost())
+    }
+
+    fn receive(&mut self, wait: Duration) -> Result<Option<Message>, PeerError> {
+        let inbox = &mut self.inbox;
+        match self.runtime.block_on(async { timeout(wait, inbox.recv()).await }) {
+            Err(_) => Ok(None),
+            Ok(None) => Err(self.lost()),
+            Ok(Some(frame)) => Message::decode(frame.kind, &frame.payload)
+                .map(Some)
+                .map_err(|e| PeerError::Failed(format!("undecodable message: {e}"))),
+        }
+    }
+}
+
+/// The two tasks of a link. Dropping them cuts it.
+pub struct Pump {
+    reader: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+impl Pump {
+    /// Starts carrying frames between the connection and the returned peer.
+    pub fn start<R, W>(reader: FrameReader<R>, writer: FrameWriter<W>) -> (FramePeer, Self)
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        Self::start_at(PACE, reader, writer)
+    }
+
+    fn start_at<R, W>(pace: Pace, reader: FrameReader<R>, writer: FrameWriter<W>) -> (FramePeer, Self)
+    where
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (out, outgoing) = mpsc::channel(FRAMES_WAITING_MAX);
+        let (incoming, inbox) = mpsc::channel(FRAMES_WAITING_MAX);
+        let problem = Arc::new(OnceLock::new());
+        let (read_problem, write_problem) = (Arc::clone(&problem), Arc::clone(&problem));
+        let reader = tokio::spawn(async move {
+            if let Err(why) = read_all(pace, reader, incoming).await {
+                let _ = read_problem.set(why);
+            }
+        });
+        let writer = tokio::spawn(async move {
+            if let Err(why) = write_all(pace, writer, outgoing).await {
+                let _ = write_problem.set(why);
+            }
+        });
+        (FramePeer { runtime: Handle::current(), out, inbox, problem }, Self { reader, writer })
+    }
+
+    /// Cuts the link at once; a session that waits in it gets an error.
+    pub fn cut(&self) {
+        self.reader.abort();
+        self.writer.abort();
+    }
+
+    /// To be called when the session has dropped its peer: sends what is left, closes this half, and waits a moment
+    /// for the other end, so that its last message is not destroyed by closing under it.
+    pub async fn finish(mut self) {
+        if timeout(CLOSE_DEADLINE, &mut self.writer).await.is_ok() {
+            let _ = timeout(LINGER, &mut self.reader).await;
+        }
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+async fn read_all<R: AsyncRead + Unpin>(
+    pace: Pace,
+    mut reader: FrameReader<R>,
+    incoming: mpsc::Sender<Frame>,
+) -> Result<(), String> {
+    loop {
+        let frame = match timeout(pace.idle, reader.read()).await {
+            Err(_) => return Err(format!("nothing came from the peer for {:?}", pace.idle)),
+            Ok(Err(FrameError::Ended)) => return Ok(()),
+            Ok(Err(e)) => return Err(crate::text::chain(&e)),
+            Ok(Ok(frame)) => frame,
+        };
+        match frame.kind {
+            TYPE_KEEP_ALIVE => {}
+            // When the session is over, what still comes is read and dropped until the other end closes.
+            TYPE_DATA_FIRST.. => drop(incoming.send(frame).await),
+            other => return Err(format!("a frame of type {other:#06x} has no place in a stream")),
+        }
+    }
+}
+
+async fn write_all<W: AsyncWrite + Unpin>(
+    pace: Pace,
+    mut writer: FrameWriter<W>,
+    mut outgoing: mpsc::Receiver<(u16, Vec<u8>)>,
+) -> Result<(), String> {
+    loop {
+        let next = timeout(pace.keep_alive_every, outgoing.recv()).await;
+        let ended = matches!(next, Ok(None));
+        let step = async {
+            match next {
+                Err(_) => writer.write(TYPE_KEEP_ALIVE, &[]).await?,
+                Ok(None) => return writer.shutdown().await,
+                Ok(Some((kind, body))) => writer.write(kind, &body).await?,
+            }
+            while let Ok((kind, body)) = outgoing.try_recv() {
+                writer.write(kind, &body).await?;
+            }
+            writer.flush().await
+        };
+        match timeout(pace.write, step).await {
+            Err(_) => return Err(format!("the peer took nothing for {:?}", pace.write)),
+            Ok(Err(e)) => return Err(crate::text::chain(&e)),
+            Ok(Ok(())) if ended => return Ok(()),
+            Ok(Ok(())) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Mark;
+    use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
+
+    type Halves = (FrameReader<ReadHalf<DuplexStream>>, FrameWriter<WriteHalf<DuplexStream>>);
+
+    fn framed(stream: DuplexStream) -> Halves {
+        let (read, write) = tokio::io::split(stream);
+        (FrameReader::new(read, 1 << 20), FrameWriter::new(write))
+    }
+
+    fn heartbeat(at: u64) -> Message {
+        Message::Heartbeat { at, mark: Mark::default() }
+    }
+
+    #[tokio::test]
+    async fn messages_arrive_in_order_and_the_end_is_seen_after_them() {
+        let (left, right) = tokio::io::duplex(1000);
+        let ((lr, lw), (rr, rw)) = (framed(left), framed(right));
+        let ((mut a, pump_a), (mut b, pump_b)) = (Pump::start(lr, lw), Pump::start(rr, rw));
+        let sending = tokio::task::spawn_blocking(move || (0..500).for_each(|n| a.send(heartbeat(n)).unwrap()));
+        let receiving = tokio::task::spawn_blocking(move || {
+            for n in 0..500 {
+                assert_eq!(b.receive(Duration::from_secs(10)).unwrap(), Some(heartbeat(n)));
+            }
+            assert_eq!(b.receive(Duration::from_secs(10)), Err(PeerError::Ended));
+        });
+        sending.await.unwrap();
+        tokio::join!(pump_a.finish(), async { receiving.await.unwrap() });
+        pump_b.finish().await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_makes_the_session_wait_and_cutting_frees_it() {
+        let (left, _right) = tokio::io::duplex(100);
+        let (reader, writer) = framed(left);
+        let (mut peer, pump) = Pump::start(reader, writer);
+        let (sent, mut count) = mpsc::channel(1000);
+        let session = tokio::task::spawn_blocking(move || {
+            for n in 0.. {
+                if let Err(e) = peer.send(heartbeat(n)) {
+                    return e;
+                }
+                sent.blocking_send(n).unwrap();
+            }
+            unreachable!()
+        });
+        let mut last = 0;
+        while let Ok(Some(n)) = timeout(Duration::from_millis(300), count.recv()).await {
+            last = n;
+        }
+        assert!(last as usize <= FRAMES_WAITING_MAX + 4, "{last} messages were buffered");
+        pump.cut();
+        assert_eq!(session.await.unwrap(), PeerError::Ended);
+    }
+
+    const QUICK: Pace = Pace {
+        keep_alive_every: Duration::from_millis(20),
+        idle: Duration::from_millis(400),
+        write: Duration::from_millis(400),
+    };
+
+    #[tokio::test]
+    async fn silence_ends_a_link_and_keep_alives_prevent_it() {
+        let (left, right) = tokio::io::duplex(1000);
+        let (reader, writer) = framed(left);
+        let (mut peer, mut pump) = Pump::start_at(QUICK, reader, writer);
+        let (mut other, mut other_writer) = framed(right);
+        // Twice the idle time of keep-alives both ways: the link stands.
+        for _ in 0..40 {
+            assert_eq!(other.read().await.unwrap().kind, TYPE_KEEP_ALIVE);
+            other_writer.write(TYPE_KEEP_ALIVE, &[]).await.unwrap();
+            other_writer.flush().await.unwrap();
+        }
+        assert!(!pump.reader.is_finished());
+        (&mut pump.reader).await.unwrap();
+        let got = tokio::task::spawn_blocking(move || peer.receive(Duration::from_secs(10))).await.unwrap();
+        assert!(matches!(&got, Err(PeerError::Failed(why)) if why.contains("nothing came")), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_reads_is_given_up() {
+        let (left, _right) = tokio::io::duplex(100);
+        let (reader, writer) = framed(left);
+        let pace = Pace { idle: Duration::from_secs(60), ..QUICK };
+        let (mut peer, _pump) = Pump::start_at(pace, reader, writer);
+        let session = move || (0..).find_map(|n| peer.send(heartbeat(n)).err()).unwrap();
+        let got = tokio::task::spawn_blocking(session).await.unwrap();
+        assert!(matches!(&got, PeerError::Failed(why) if why.contains("took nothing")), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn frames_of_other_kinds_end_the_link() {
+        let (left, right) = tokio::io::duplex(1000);
+        let (reader, writer) = framed(left);
+        let (mut peer, _pump) = Pump::start(reader, writer);
+        let (_other, mut other_writer) = framed(right);
+        other_writer.write(wire::frame::TYPE_CONTROL, b"{}").await.unwrap();
+        other_writer.flush().await.unwrap();
+        let got = tokio::task::spawn_blocking(move || peer.receive(Duration::from_secs(10))).await.unwrap();
+        assert!(matches!(got, Err(PeerError::Failed(_))), "{got:?}");
+    }
+}

@@ -1,0 +1,336 @@
+//! The loop of a part: looks at what should be and what is, and does the next things.
+
+use super::{
+    actor::{Part, State},
+    plan::{self, Move, Side as Wanted},
+    role::{RoleFile, Taken},
+    side::{Open, Place, Shape, Side, SourceShape, TargetShape},
+    work,
+};
+use crate::{
+    agent::lock,
+    checks::Watched,
+    clock, errands,
+    link::dial::{Line, OutLink},
+    service::ServiceOrder,
+    text,
+};
+use model::{Direction, ErrandId, Role, Stream, agent_status::ServiceState, errand::Work};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// The loop turns at least this often: things may change that nobody announces.
+const TURN_EVERY: Duration = Duration::from_secs(1);
+/// A side that could not be opened is tried again after this time.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Most errands under way at the same time; further ones wait.
+const ERRANDS_AT_ONCE_MAX: usize = 16;
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// What only the loop uses.
+pub struct Converging {
+    part: Arc<Part>,
+    role_file: RoleFile,
+    orders: watch::Sender<ServiceOrder>,
+    watching: watch::Sender<Watched>,
+    running: BTreeMap<ErrandId, CancellationToken>,
+    /// The last shape that could not be opened, and when to try again.
+    failed: Option<(Shape, Instant)>,
+    sweep_at: Instant,
+}
+
+impl Converging {
+    pub fn new(
+        part: Arc<Part>,
+        role_file: RoleFile,
+        orders: watch::Sender<ServiceOrder>,
+        watching: watch::Sender<Watched>,
+    ) -> Self {
+        let (running, failed, sweep_at) = (BTreeMap::new(), None, Instant::now());
+        Self { part, role_file, orders, watching, running, failed, sweep_at }
+    }
+
+    pub async fn run(mut self) {
+        let part = Arc::clone(&self.part);
+        let mut services = part.services.clone();
+        while !part.stop.is_cancelled() {
+            self.turn().await;
+            part.turns.send_modify(|turn| *turn += 1);
+            tokio::select! {
+                () = part.stop.cancelled() => break,
+                () = part.wake.notified() => {}
+                Ok(()) = services.changed() => {}
+                () = tokio::time::sleep(TURN_EVERY) => {}
+            }
+        }
+        self.close_links(|_| false).await;
+        self.close_side().await;
+    }
+
+    async fn turn(&mut self) {
+        // Taking a role can make the next move possible; the machine has no cycles, so this ends.
+        for _ in 0..3 {
+            let (moves, shape) = self.decide();
+            self.order(moves);
+            self.watch(moves);
+            self.close_links(|link| moves.dial && self.wants(&link.line.stream)).await;
+            if !lock(&self.part.state).open.fits(&shape) {
+                self.close_links(|_| false).await;
+                self.close_side().await;
+            }
+            self.open(shape).await;
+            self.tell_epoch();
+            self.dial(moves);
+            if !self.take_role(moves).await {
+                break;
+            }
+        }
+        self.start_errands().await;
+        self.sweep().await;
+    }
+
+    fn decide(&self) -> (Move, Shape) {
+        let mut state = lock(&self.part.state);
+        state.calm = self.is_calm(&state);
+        let moves = state.situation().decide();
+        let given = &state.assignment;
+        let shape = match moves.side {
+            _ if state.holds > 0 => Shape::Nothing,
+            Wanted::Nothing => Shape::Nothing,
+            Wanted::Source => Shape::Source(SourceShape::of(given)),
+            Wanted::Target => TargetShape::of(given).map_or(Shape::Nothing, Shape::Target),
+        };
+        (moves, shape)
+    }
+
+    /// What was known stays known while the services are looked at for a new order that lets them rest as before.
+    fn is_calm(&self, state: &State) -> bool {
+        let order = self.orders.borrow();
+        let report = self.part.services.borrow();
+        let states = || report.services.iter().map(|service| service.state);
+        let looked_at = report.number == order.number && order.number > 0;
+        !order.serving && plan::is_calm(state.taken.role, states()) && (looked_at || state.calm)
+    }
+
+    fn order(&self, moves: Move) {
+        let environment = self.part.environment();
+        let state = lock(&self.part.state);
+        self.orders.send_if_modified(|order| {
+            let begins = moves.serve && !order.serving;
+            let next = ServiceOrder {
+                number: order.number,
+                commands: state.assignment.services.commands.clone(),
+                serving: moves.serve,
+                since: if begins { (state.epoch, state.assignment.ledger_revision) } else { order.since },
+                environment,
+            };
+            let changed = order.number == 0 || *order != next;
+            if changed {
+                *order = ServiceOrder { number: order.number + 1, ..next };
+            }
+            changed
+        });
+    }
+
+    /// The active host is watched, unless its services are meant to stand still.
+    fn watch(&self, moves: Move) {
+        let environment = self.part.environment();
+        let state = lock(&self.part.state);
+        let given = &state.assignment;
+        let serves = moves.serve || given.services.commands.is_empty();
+        let active = moves.role == Role::Active && state.taken.role == Role::Active;
+        let watched = (active && serves).then(|| (given.monitoring.clone(), environment));
+        self.watching.send_if_modified(|before| {
+            let changed = *before != watched;
+            *before = watched;
+            changed
+        });
+    }
+
+    fn wants(&self, stream: &Stream) -> bool {
+        let state = lock(&self.part.state);
+        stream.direction == Direction::Out && state.assignment.streams.contains(stream)
+    }
+
+    async fn close_links(&self, keep: impl Fn(&OutLink) -> bool) {
+        let synchronization = lock(&self.part.state).assignment.synchronization.clone();
+        let links = lock(&self.part.state).links.clone();
+        for link in links {
+            if !keep(&link) || link.line.synchronization != synchronization {
+                link.close().await;
+                lock(&self.part.state).links.retain(|other| !Arc::ptr_eq(other, &link));
+            }
+        }
+    }
+
+    async fn close_side(&self) {
+        let side = std::mem::take(&mut lock(&self.part.state).open.side);
+        side.close().await;
+    }
+
+    async fn open(&mut self, shape: Shape) {
+        let again_later = self.failed.as_ref().is_some_and(|(failed, at)| *failed == shape && *at > Instant::now());
+        if lock(&self.part.state).open.fits(&shape) || again_later {
+            return;
+        }
+        let place = self.part.place();
+        let (epoch, spool) = {
+            let state = lock(&self.part.state);
+            (state.assignment.epoch, state.assignment.spool.clone())
+        };
+        let wanted = shape.clone();
+        let opened = tokio::task::spawn_blocking(move || place.open(wanted, epoch, &spool)).await;
+        let opened = opened.unwrap_or_else(|e| Err(e.to_string()));
+        let mut state = lock(&self.part.state);
+        match opened {
+            Ok(side) => {
+                state.open = Open { side };
+                state.closed_because = None;
+                self.failed = None;
+            }
+            Err(why) => {
+                tracing::warn!(scenario = %self.part.scenario, why, "a side could not be opened");
+                state.closed_because = Some(why);
+                self.failed = Some((shape, Instant::now() + OPEN_AGAIN_AFTER));
+            }
+        }
+    }
+
+    /// New batches carry the epoch of the assignment. An epoch that was only heard is another host's.
+    fn tell_epoch(&self) {
+        let state = lock(&self.part.state);
+        if let Side::Source(open) = &state.open.side
+            && !state.situation().stale()
+        {
+            open.source.set_epoch(state.assignment.epoch);
+        }
+    }
+
+    fn dial(&self, moves: Move) {
+        let mut state = lock(&self.part.state);
+        let Some(source) = state.open.source().cloned().filter(|_| moves.dial) else { return };
+        let out = state.assignment.streams.iter().filter(|stream| stream.direction == Direction::Out);
+        let missing = out.filter(|stream| !state.links.iter().any(|link| link.line.stream == **stream));
+        let line = |stream: &Stream| Line {
+            context: Arc::clone(&self.part.context),
+            scenario: self.part.scenario.clone(),
+            stream: stream.clone(),
+            source: source.clone(),
+            synchronization: state.assignment.synchronization.clone(),
+        };
+        let lines: Vec<Line> = missing.map(line).collect();
+        state.links.extend(lines.into_iter().map(|line| OutLink::start(line, Arc::downgrade(&self.part))));
+    }
+
+    /// Takes the role once it is true; it is on disk before anything acts on it. Returns whether that changed it.
+    async fn take_role(&mut self, moves: Move) -> bool {
+        let taken = {
+            let state = lock(&self.part.state);
+            let reached = match moves.role {
+                Role::Active => {
+                    let source_open = matches!(state.open.side, Side::Source(_));
+                    state.taken.role == Role::Active || source_open || state.assignment.suspended
+                }
+                Role::Standby | Role::Fenced => state.calm,
+            };
+            let taken = Taken { role: moves.role, epoch: state.epoch };
+            if !reached || state.taken == taken {
+                return false;
+            }
+            taken
+        };
+        if let Err(e) = self.role_file.write(taken) {
+            lock(&self.part.state).closed_because = Some(text::chain(&e));
+            return false;
+        }
+        let mut state = lock(&self.part.state);
+        let changed = state.taken.role != taken.role;
+        state.taken = taken;
+        if changed {
+            tracing::info!(scenario = %self.part.scenario, role = ?taken.role, epoch = %taken.epoch, "role taken");
+        }
+        changed
+    }
+
+    async fn start_errands(&mut self) {
+        let (ordered, epoch, stale) = {
+            let state = lock(&self.part.state);
+            if !state.confirmed {
+                return;
+            }
+            (state.assignment.errands.clone(), state.assignment.epoch, state.situation().stale())
+        };
+        self.running.retain(|id, withdraw| {
+            if !ordered.contains_key(id) {
+                withdraw.cancel();
+            }
+            !withdraw.is_cancelled()
+        });
+        self.running.retain(|id, _| lock(&self.part.errands).is_running(id));
+        for (id, work) in ordered {
+            if self.running.len() >= ERRANDS_AT_ONCE_MAX {
+                break;
+            }
+            if !lock(&self.part.errands).knows(&id) {
+                self.start(id, epoch, work, stale).await;
+            }
+        }
+    }
+
+    async fn start(&mut self, id: ErrandId, epoch: model::Epoch, work: Work, stale: bool) {
+        let (part, record_id, record_work) = (Arc::clone(&self.part), id.clone(), work.clone());
+        let begin = move || lock(&part.errands).begin(&record_id, epoch, &record_work);
+        match tokio::task::spawn_blocking(begin).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return,
+            failed => {
+                tracing::error!(errand = %id, ?failed, "an errand could not be recorded and was not begun");
+                return;
+            }
+        }
+        let withdraw = CancellationToken::new();
+        if stale {
+            let message = format!("refused: epoch {epoch} is older than the one this host has heard");
+            work::end(&self.part, &id, errands::failed(message)).await;
+        } else {
+            self.running.insert(id.clone(), withdraw.clone());
+            tokio::spawn(work::carry_out(Arc::clone(&self.part), id, work, withdraw));
+        }
+    }
+
+    async fn sweep(&mut self) {
+        if self.sweep_at > Instant::now() {
+            return;
+        }
+        self.sweep_at = Instant::now() + SWEEP_EVERY;
+        let part = Arc::clone(&self.part);
+        let ordered: BTreeSet<ErrandId> = lock(&part.state).assignment.errands.keys().cloned().collect();
+        let swept = tokio::task::spawn_blocking(move || lock(&part.errands).sweep(&ordered, clock::now())).await;
+        if let Ok(Err(e)) = swept {
+            tracing::warn!(why = text::chain(&e), "records of errands could not be swept");
+        }
+    }
+}
+
+impl Part {
+    pub(super) fn place(&self) -> Place {
+        Place { scenario: self.scenario.clone(), directory: self.directory.clone() }
+    }
+}
+
+/// Services that keep a role from being taken, in words.
+pub(super) fn restless(state: &State, services: &[model::agent_status::ServiceStatus]) -> Option<String> {
+    let moves = state.situation().decide();
+    if moves.role == Role::Active || state.calm || state.taken.role == moves.role {
+        return None;
+    }
+    let not = services.iter().filter(|service| service.state != ServiceState::Stopped);
+    let words: Vec<String> =
+        not.map(|s| format!("service {} is not known to be stopped: {}", s.name, s.message)).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}

@@ -1,0 +1,16 @@
+//! A host's part in one scenario: the actor that makes it what its assignment says.
+//!
+//! `plan` is the table; `actor` keeps the state; `converge` is its loop; `side` opens and closes the source or the
+//! target; `report` says what is; `work` carries out errands. The loop reconciles from state: what woke it does not
+//! matter.
+
+mod actor;
+mod converge;
+mod environment;
+pub mod plan;
+mod report;
+mod role;
+mod side;
+mod work;
+
+pub use actor::Part;

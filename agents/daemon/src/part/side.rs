@@ -1,0 +1,211 @@
+//! The side of the streams a part has open: the source of some, the target of one, or nothing.
+
+use crate::stub::{
+    source::{self, Source, SourceConfig},
+    target::{self, Target, TargetConfig},
+};
+use crate::{disk::DiskError, text};
+use model::{
+    Assignment, Direction, Epoch, MemberName, ScenarioName, Stream,
+    elements::{roots::Root, spool::Spool},
+};
+use replication::root::RootConfig;
+use std::path::{Path, PathBuf};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What is open.
+#[derive(Default)]
+pub struct Open {
+    pub side: Side,
+}
+
+#[derive(Default)]
+pub enum Side {
+    #[default]
+    Nothing,
+    Source(OpenSource),
+    Target(OpenTarget),
+}
+
+pub struct OpenSource {
+    pub shape: SourceShape,
+    pub source: Source,
+}
+
+pub struct OpenTarget {
+    pub shape: TargetShape,
+    pub target: Target,
+    /// Ends the sessions of all sources.
+    pub stop: CancellationToken,
+    pub sessions: TaskTracker,
+}
+
+/// What a source was opened with. It has to be opened anew when this changes; a new epoch is told to it instead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceShape {
+    pub member: MemberName,
+    pub roots: Vec<Root>,
+    pub spool: Spool,
+    pub targets: Vec<MemberName>,
+}
+
+/// What a target was opened with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetShape {
+    pub member: MemberName,
+    pub source: MemberName,
+    pub epoch: Epoch,
+    pub roots: Vec<Root>,
+}
+
+/// What should be open.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    Nothing,
+    Source(SourceShape),
+    Target(TargetShape),
+}
+
+impl SourceShape {
+    pub fn of(given: &Assignment) -> Self {
+        let out = given.streams.iter().filter(|stream| stream.direction == Direction::Out);
+        Self {
+            member: given.member.clone(),
+            roots: given.roots.clone(),
+            spool: given.spool.clone(),
+            targets: out.map(|stream| stream.target.clone()).collect(),
+        }
+    }
+}
+
+impl TargetShape {
+    /// `None` when no stream leads here.
+    pub fn of(given: &Assignment) -> Option<Self> {
+        let stream = given.streams.iter().find(|stream| stream.direction == Direction::In)?;
+        let (member, roots) = (given.member.clone(), given.roots.clone());
+        Some(Self { member, source: stream.source.clone(), epoch: stream.epoch, roots })
+    }
+
+    pub fn is_end_of(&self, stream: &Stream) -> bool {
+        self.member == stream.target && self.source == stream.source && self.epoch == stream.epoch
+    }
+}
+
+impl Open {
+    pub fn fits(&self, shape: &Shape) -> bool {
+        match (&self.side, shape) {
+            (Side::Nothing, Shape::Nothing) => true,
+            (Side::Source(open), Shape::Source(shape)) => open.shape == *shape,
+            (Side::Target(open), Shape::Target(shape)) => open.shape == *shape,
+            _ => false,
+        }
+    }
+
+    pub fn source(&self) -> Option<&Source> {
+        match &self.side {
+            Side::Source(open) => Some(&open.source),
+            _ => None,
+        }
+    }
+
+    pub fn target(&self) -> Option<&OpenTarget> {
+        match &self.side {
+            Side::Target(open) => Some(open),
+            _ => None,
+        }
+    }
+}
+
+/// Where the state of a part lies, and for whom.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub scenario: ScenarioName,
+    pub directory: PathBuf,
+}
+
+impl Place {
+    /// A spool outside the state directory has a directory of its own in the one that was given.
+    fn spool(&self, spool: &Spool) -> PathBuf {
+        match &spool.directory {
+            Some(directory) => Path::new(directory).join(self.scenario.as_str()),
+            None => self.directory.join("spool"),
+        }
+    }
+
+    /// Opens what `shape` says. The other side's state is forgotten first: a host that was a target must not go on
+    /// from an old index, nor a former source from an old map. Blocks on the disk.
+    pub fn open(&self, shape: Shape, epoch: Epoch, spool: &Spool) -> Result<Side, String> {
+        let disk = |e: DiskError| text::chain(&e);
+        crate::disk::private_directory(&self.directory).map_err(disk)?;
+        match shape {
+            Shape::Nothing => Ok(Side::Nothing),
+            Shape::Source(shape) => {
+                target::forget(&self.directory).map_err(|e| format!("cannot forget the target's map: {e}"))?;
+                let source = Source::open(self.source_config(&shape, epoch)).map_err(|e| text::chain(&e))?;
+                Ok(Side::Source(OpenSource { shape, source }))
+            }
+            Shape::Target(shape) => {
+                source::forget(&self.directory, &self.spool(spool))
+                    .map_err(|e| format!("cannot forget the source's index: {e}"))?;
+                let target = Target::open(self.target_config(&shape)).map_err(|e| text::chain(&e))?;
+                let (stop, sessions) = (CancellationToken::new(), TaskTracker::new());
+                Ok(Side::Target(OpenTarget { shape, target, stop, sessions }))
+            }
+        }
+    }
+
+    fn source_config(&self, shape: &SourceShape, epoch: Epoch) -> SourceConfig {
+        SourceConfig {
+            scenario: self.scenario.0.clone(),
+            member: shape.member.0.clone(),
+            epoch,
+            roots: roots(&shape.roots),
+            state: self.directory.clone(),
+            spool: self.spool(&shape.spool),
+            spool_bytes_max: shape.spool.max_size.bytes(),
+            disk_free_min: shape.spool.min_disk_free.bytes(),
+            on_full: shape.spool.on_full,
+            targets: shape.targets.iter().map(|target| target.0.clone()).collect(),
+        }
+    }
+
+    fn target_config(&self, shape: &TargetShape) -> TargetConfig {
+        TargetConfig {
+            scenario: self.scenario.0.clone(),
+            member: shape.member.0.clone(),
+            epoch: shape.epoch,
+            roots: roots(&shape.roots),
+            state: self.directory.clone(),
+        }
+    }
+
+    /// Writes a new identity for what is at the root now. Blocks on the disk.
+    pub fn adopt(&self, root: &Root) -> std::io::Result<()> {
+        replication::root::adopt(self.scenario.as_str(), &root_config(root), &self.directory)
+    }
+}
+
+impl Side {
+    /// Ends every session and thread. Links that use a source have to be closed before.
+    pub async fn close(self) {
+        let blocking = match self {
+            Side::Nothing => return,
+            Side::Source(open) => tokio::task::spawn_blocking(move || open.source.stop()),
+            Side::Target(open) => {
+                open.stop.cancel();
+                open.sessions.close();
+                open.sessions.wait().await;
+                tokio::task::spawn_blocking(move || drop(open.target))
+            }
+        };
+        let _ = blocking.await;
+    }
+}
+
+pub fn root_config(root: &Root) -> RootConfig {
+    RootConfig { name: root.name.clone(), path: PathBuf::from(&root.path), exclude: root.exclude.clone() }
+}
+
+fn roots(roots: &[Root]) -> Vec<RootConfig> {
+    roots.iter().map(root_config).collect()
+}

@@ -1,0 +1,241 @@
+//! Carries out errands, each in a task of its own.
+
+use super::{actor::Part, environment, side::Side};
+use crate::stub::source::{self, Source};
+use crate::{
+    agent::lock,
+    checks, errands,
+    link::{
+        dial::{self, OutLink},
+        session,
+    },
+    script::{Leftovers, Order, Outcome},
+    text,
+};
+use model::{
+    ErrandId, ErrandOutcome, Role, RootName, Stream,
+    agent_status::LinkState,
+    errand::{Comparison, DIFFERENCES_LISTED_MAX, ErrandResult, Work},
+    units::Period,
+};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+use tokio::time::{Instant, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How long an errand waits for the source, the links or the role it needs.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Longest time for a barrier to come back through the capture.
+const BARRIER_WITHIN: Duration = Duration::from_secs(60);
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+/// Does the work and records how it ended, unless the agent stops first: then it stays begun, and is interrupted.
+pub async fn carry_out(part: Arc<Part>, id: ErrandId, work: Work, withdraw: CancellationToken) {
+    let outcome = tokio::select! {
+        () = part.stop.cancelled() => return,
+        () = withdraw.cancelled() => errands::failed("the order was withdrawn while this was under way"),
+        outcome = perform(&part, &id, work) => outcome.unwrap_or_else(errands::failed),
+    };
+    end(&part, &id, outcome).await;
+    part.wake.notify_one();
+}
+
+/// Records an outcome, durably.
+pub async fn end(part: &Arc<Part>, id: &ErrandId, outcome: ErrandOutcome) {
+    let (part, record_id) = (Arc::clone(part), id.clone());
+    let ended = tokio::task::spawn_blocking(move || lock(&part.errands).end(&record_id, outcome)).await;
+    if !matches!(ended, Ok(Ok(()))) {
+        tracing::error!(errand = %id, ?ended, "the outcome of an errand could not be recorded");
+    }
+}
+
+async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOutcome, String> {
+    match work {
+        Work::Barrier => barrier(part).await,
+        Work::Redirect { point, active_host, command, check, timeout } => {
+            let environment = environment::redirecting(part.environment(), &active_host, point.as_str());
+            redirect(part, &command, &check, timeout, environment).await
+        }
+        Work::Checks => check_all(part).await,
+        Work::Synchronize => synchronize(part, id).await,
+        Work::Compare => compare(part, id).await,
+        Work::AdoptRoot { root } => adopt(part, root).await,
+    }
+}
+
+/// The mark that holds everything written before now. On a fenced host that is: after its services have stopped.
+async fn barrier(part: &Arc<Part>) -> Result<ErrandOutcome, String> {
+    let ready = part
+        .until(Instant::now() + READY_WITHIN, |state| {
+            let settled = state.assignment.role != Role::Fenced || state.taken.role == Role::Fenced;
+            state.open.source().cloned().filter(|_| settled)
+        })
+        .await;
+    let source = ready.ok_or("the source is not open here")?;
+    let taken = tokio::task::spawn_blocking(move || source.barrier(std::time::Instant::now() + BARRIER_WITHIN)).await;
+    let mark = taken.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))?;
+    let message = format!("everything written before is in batches up to {mark}");
+    Ok(ErrandOutcome::Done(ErrandResult { message, mark: Some(mark), ..ErrandResult::default() }))
+}
+
+async fn redirect(
+    part: &Part,
+    command: &[String],
+    check: &[String],
+    timeout: Period,
+    environment: environment::Environment,
+) -> Result<ErrandOutcome, String> {
+    let run = async |words: &[String]| -> Result<Outcome, String> {
+        let (command, environment) = (words.to_vec(), environment.clone());
+        let order = Order { command, environment, timeout: timeout.0, leftovers: Leftovers::Kill };
+        part.context.scripts.run(&order).await.map_err(|e| text::chain(&e))
+    };
+    let done = |message: String, script: &Outcome| {
+        let script = Some(script.hash.clone());
+        Ok(ErrandOutcome::Done(ErrandResult { message, script, ..ErrandResult::default() }))
+    };
+    if !check.is_empty() {
+        let before = run(check).await?;
+        if before.success() {
+            return done("clients were redirected already".to_owned(), &before);
+        }
+    }
+    let moved = run(command).await?;
+    if !moved.success() {
+        return Err(format!("the command failed: {}", moved.summary()));
+    }
+    if !check.is_empty() {
+        let after = run(check).await?;
+        if !after.success() {
+            return Err(format!("the command succeeded, but its check does not: {}", after.summary()));
+        }
+    }
+    done("clients are redirected".to_owned(), &moved)
+}
+
+async fn check_all(part: &Part) -> Result<ErrandOutcome, String> {
+    let checks = lock(&part.state).assignment.monitoring.checks.clone();
+    let statuses = checks::round(&part.context.scripts, &checks, &part.environment()).await;
+    let failed: Vec<String> = statuses
+        .iter()
+        .filter(|status| status.passed != Some(true))
+        .map(|status| format!("{}: {}", status.name, status.message))
+        .collect();
+    match failed.is_empty() {
+        true => Ok(errands::done(format!("{} checks pass", statuses.len()))),
+        false => Err(failed.join("; ")),
+    }
+}
+
+/// The outgoing links, once there is one for each outgoing stream.
+async fn links(part: &Part) -> Result<Vec<Arc<OutLink>>, String> {
+    let all = |state: &super::actor::State| {
+        let out = state.assignment.streams.iter().filter(|s| s.direction == model::Direction::Out).count();
+        (out > 0 && state.links.len() == out).then(|| state.links.clone())
+    };
+    let found = part.until(Instant::now() + READY_WITHIN, all).await;
+    found.ok_or_else(|| "there is no outgoing stream here".to_owned())
+}
+
+async fn synchronize(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, String> {
+    let links = links(part).await?;
+    let mut rounds = tokio::task::JoinSet::new();
+    for link in links.iter().cloned() {
+        rounds.spawn(async move { link.synchronize().await });
+    }
+    let mut ticks = interval(PROGRESS_EVERY);
+    loop {
+        tokio::select! {
+            ended = rounds.join_next() => match ended {
+                Some(_) => {}
+                None => return Ok(errands::done(format!("{} streams compared in full and following", links.len()))),
+            },
+            _ = ticks.tick() => {
+                let held = lock(&part.state).links.clone();
+                // A role change or another manifest replaced a link: what was asked for will not come any more.
+                if links.iter().any(|link| !held.iter().any(|other| Arc::ptr_eq(link, other))) {
+                    return Err("the streams changed while this was under way".to_owned());
+                }
+                let words: Vec<String> = links.iter().map(|link| describe(link)).collect();
+                lock(&part.errands).note(id, words.join("; "));
+            }
+        }
+    }
+}
+
+fn describe(link: &OutLink) -> String {
+    let status = link.status();
+    match (status.state, status.progress) {
+        (LinkState::Down, _) => format!("{}: not connected", status.target),
+        (LinkState::Synchronizing, Some(p)) => format!("{}: {} {}", status.target, p.phase, p.entries_done),
+        (LinkState::Synchronizing, None) => format!("{}: synchronizing", status.target),
+        (LinkState::Connected | LinkState::Following, _) => format!("{}: connected", status.target),
+    }
+}
+
+async fn compare(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, String> {
+    let links = links(part).await?;
+    let mut whole = Comparison::default();
+    for link in &links {
+        lock(&part.errands).note(id, format!("comparing with {}", link.line.stream.target));
+        let one = compare_one(part, &link.line.stream, link.line.source.clone()).await?;
+        whole.entries += one.entries;
+        whole.bytes += one.bytes;
+        whole.differences += one.differences;
+        whole.unreadable += one.unreadable;
+        let room = DIFFERENCES_LISTED_MAX.saturating_sub(whole.listed.len());
+        let target = &link.line.stream.target;
+        whole.listed.extend(one.listed.into_iter().take(room).map(|mut difference| {
+            difference.target = target.clone();
+            difference
+        }));
+    }
+    let message = match (whole.differences, whole.unreadable) {
+        (0, 0) => format!("equal: {} entries, {} bytes", whole.entries, whole.bytes),
+        (differences, 0) => format!("{differences} differences in {} entries", whole.entries),
+        (differences, unreadable) => format!("{differences} differences, and {unreadable} entries could not be read"),
+    };
+    Ok(ErrandOutcome::Done(ErrandResult { message, comparison: Some(whole), ..ErrandResult::default() }))
+}
+
+/// Compares over a connection of its own; the stream goes on beside it. Ended early, it leaves nothing behind.
+async fn compare_one(part: &Part, stream: &Stream, source: Source) -> Result<Comparison, String> {
+    let (peer, pump) = dial::open(&part.context, &part.scenario, stream).await.map_err(|e| text::chain(&e))?;
+    let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| source::compare(&source, peer, stop);
+    let ended = session::run(format!("compare {}", stream.id()), peer, pump, &part.stop, work).await;
+    ended.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))
+}
+
+/// Keeps everything closed while a root gets its new identity.
+struct Hold<'a>(&'a Part);
+
+impl<'a> Hold<'a> {
+    fn new(part: &'a Part) -> Self {
+        lock(&part.state).holds += 1;
+        part.wake.notify_one();
+        Self(part)
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).holds -= 1;
+        self.0.wake.notify_one();
+    }
+}
+
+async fn adopt(part: &Arc<Part>, name: RootName) -> Result<ErrandOutcome, String> {
+    let roots = lock(&part.state).assignment.roots.clone();
+    let root = roots.into_iter().find(|root| root.name == name).ok_or("this host has no such root")?;
+    let hold = Hold::new(part);
+    let closed =
+        part.until(Instant::now() + READY_WITHIN, |state| matches!(state.open.side, Side::Nothing).then_some(()));
+    closed.await.ok_or("the root is still in use")?;
+    let place = part.place();
+    let adopted = tokio::task::spawn_blocking(move || place.adopt(&root)).await;
+    drop(hold);
+    adopted.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))?;
+    Ok(errands::done(format!("root {name} is known as it is now")))
+}
