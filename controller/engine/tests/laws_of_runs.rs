@@ -113,6 +113,8 @@ fn what_fails_ends_in_a_sane_place() {
         Fault::LinkCut,
         Fault::ServicesFail("mx1".into()),
         Fault::ServicesFail("mx2".into()),
+        Fault::RoleLags("mx1".into()),
+        Fault::RoleLags("mx2".into()),
         Fault::Deaf("mx1".into()),
         Fault::Deaf("mx2".into()),
     ];
@@ -358,6 +360,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         Just(Fault::ErrandsInterrupted),
         Just(Fault::LinkCut),
         host().prop_map(|host| Fault::ServicesFail(host.into())),
+        host().prop_map(|host| Fault::RoleLags(host.into())),
         host().prop_map(|host| Fault::Deaf(host.into())),
     ];
     let deed = prop_oneof![

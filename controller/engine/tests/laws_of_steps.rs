@@ -135,6 +135,52 @@ fn nothing_is_reached_on_a_report_made_before_it_was_asked() {
 }
 
 #[test]
+fn a_role_that_was_not_taken_is_not_reached() {
+    let mut tried = 0;
+    for Sample { mut world, step } in samples() {
+        let by_word = matches!(&step, AnyStep::FenceActive(fence) if fence.word.is_some());
+        if by_word || !["FenceActive", "PromoteTarget", "ReopenActive"].contains(&step.kind()) {
+            continue;
+        }
+        let hosts: Vec<_> = world.agents.keys().cloned().collect();
+        world.faults.extend(hosts.into_iter().map(Fault::RoleLags));
+        let cx = order(&mut world, &step);
+        (0..4).for_each(|_| world.tick());
+        let progress = look(&world, &cx, &step);
+        assert!(!reached(&progress), "{}: {progress:?}", step.title());
+        tried += 1;
+    }
+    assert!(tried > 5);
+}
+
+#[test]
+fn a_host_is_not_fenced_while_a_service_will_not_stop() {
+    let mut world = Toy::two_hosts();
+    let plan = world.plan(Verb::Switchover, &Toy::options(None));
+    let fence = plan.steps.into_iter().find(|step| step.kind() == "FenceActive").unwrap();
+    world.faults.insert(Fault::ServicesFail("mx1".into()));
+    let cx = order(&mut world, &fence);
+    (0..4).for_each(|_| world.tick());
+    assert_eq!(look(&world, &cx, &fence), Progress::Impossible("shop failed on mx1: exit status 1".to_owned()));
+}
+
+#[test]
+fn home_is_not_synced_by_the_lineage_it_left_with() {
+    let mut world = Toy::two_hosts();
+    world.play(Verb::Switchover, &Toy::options(None));
+    let plan = world.plan(Verb::Resume, &Options { reverse: true, ..Toy::options(None) });
+    let step = &plan.steps[0];
+    let cx = order(&mut world, step);
+    world.tick();
+    assert!(reached(&look(&world, &cx, step)));
+    let mut observed = world.observed();
+    let report = observed.hosts.get_mut(&"mx1".into()).unwrap().status.scenarios.get_mut(&world.scenario).unwrap();
+    report.target.as_mut().unwrap().lineage = Some("primary-1".to_owned());
+    let progress = step.look(&cx, &Sight { scenario: &world.scenario, ledger: &world.ledger, observed: &observed });
+    assert_eq!(progress, Progress::Waiting("mx1 still holds an older lineage".to_owned()));
+}
+
+#[test]
 fn order_then_inverse_restores_everything_but_the_epoch() {
     let settled = |ledger: &Ledger| {
         let roles: Vec<_> = ledger.members.iter().map(|(m, k)| (m.clone(), k.role, k.upstream.clone())).collect();

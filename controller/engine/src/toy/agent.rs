@@ -24,6 +24,8 @@ pub enum Fault {
     ServicesFail(HostName),
     /// The host is up and does not take up anything new.
     Deaf(HostName),
+    /// The host knows its new part and does not take the role: something there will not stop.
+    RoleLags(HostName),
     /// Nothing travels between hosts.
     LinkCut,
     /// The root on this host is halted.
@@ -37,6 +39,8 @@ pub struct Agent {
     pub last_seen: Timestamp,
     host: HostName,
     part: Option<Assignment>,
+    /// The role it has taken, and at which epoch.
+    role: Role,
     /// The order numbers on its disk: a change is a new order.
     pub orders: BTreeSet<u64>,
     pub set_aside: BTreeSet<u64>,
@@ -66,6 +70,7 @@ impl Agent {
     pub(super) fn boot(&mut self) {
         self.up = true;
         self.part = None;
+        self.role = Role::Standby;
         self.services = ServiceState::Stopped;
     }
 
@@ -88,6 +93,9 @@ impl Agent {
             let fails = faults.contains(&Fault::ServicesFail(host.clone()));
             self.services = if fails { ServiceState::Failed } else { wanted };
         }
+        if !faults.contains(&Fault::RoleLags(host.clone())) {
+            self.role = part.role;
+        }
         self.part = Some(part);
     }
 
@@ -97,7 +105,7 @@ impl Agent {
 
     /// Whether anything here would accept a write: the role allows it.
     pub(super) fn accepts_writes(&self) -> bool {
-        self.alive().is_some_and(|part| part.role == Role::Active)
+        self.alive().is_some() && self.role == Role::Active
     }
 
     pub(super) fn writes(&self) -> bool {
@@ -195,7 +203,7 @@ impl Agent {
             generation: part.generation,
             ledger_revision: part.ledger_revision,
             epoch: part.epoch,
-            role: part.role,
+            role: self.role,
             roots: self.roots(part, faults),
             source: (part.role != Role::Standby && !part.suspended).then(|| self.source(part)),
             target: self.target.clone(),
