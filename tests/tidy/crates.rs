@@ -13,7 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("replication", &["model"]),
     ("agent", &["model", "wire", "replication"]),
     ("standin", &["model", "manifest", "wire", "engine", "controller", "replication", "agent"]),
-    ("acceptance", &["model", "manifest", "wire", "engine", "testkit"]),
+    ("acceptance", &["model", "manifest", "wire", "engine", "replication", "testkit"]),
     ("testkit", &["model", "wire"]),
     ("xtask", &[]),
 ];

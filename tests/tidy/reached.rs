@@ -36,15 +36,19 @@ fn follow(file: &Path, reached: &mut BTreeSet<PathBuf>) {
     }
 }
 
-/// The files a source file names by `mod x;`, by `#[path = ".."]` or by `include!`.
+/// The files a source file names by `mod x;`, by `#[path = ".."]`, by `include!`, or in the list of a macro that
+/// declares modules.
 fn declared(text: &str, file: &Path) -> Vec<PathBuf> {
     let parent = file.parent().unwrap();
     let stem = file.file_stem().unwrap().to_str().unwrap();
     let is_entry = ours().flat_map(|package| &package.entries).any(|entry| entry == file);
     let home = if is_entry || stem == "mod" { parent.to_owned() } else { parent.join(stem) };
     let (mut files, mut named) = (Vec::new(), None);
+    let has_list = text.contains("mod $");
     for line in text.lines().map(str::trim) {
-        if let Some(path) = between(line, "#[path = \"", "\"") {
+        if has_list && let Some(listed) = line.strip_suffix(',').map(|name| place(&home, name)).filter(|p| p.exists()) {
+            files.push(listed);
+        } else if let Some(path) = between(line, "#[path = \"", "\"") {
             named = Some(parent.join(path));
         } else if let Some(path) = between(line, "include!(\"", "\"") {
             files.push(parent.join(path));

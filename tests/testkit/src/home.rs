@@ -42,7 +42,7 @@ spec:
     }
 
     pub(crate) fn write_agent(&self, host: &str, controller: SocketAddr, listen: SocketAddr) -> Result<PathBuf> {
-        for part in ["roots", "scripts", "state"] {
+        for part in ["roots", "scripts"] {
             fs::create_dir_all(self.host(host).join(part))?;
         }
         let text = format!(

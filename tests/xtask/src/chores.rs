@@ -1,6 +1,6 @@
 //! The small chores.
 
-use crate::process::{cargo, command, pass_on, succeeds, target_directory};
+use crate::process::{cargo, command, pass_on, root, succeeds, target_directory};
 use anyhow::{Result, bail};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -12,6 +12,10 @@ pub fn ci() -> Result<ExitCode> {
 }
 
 pub fn format() -> Result<ExitCode> {
+    // The lints are modules that a macro declares, which cargo fmt does not see.
+    let lints = std::fs::read_dir(root().join("schemas/manifest/src/lints"))?;
+    let lints = lints.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    pass_on(command("rustfmt").args(["--edition", "2024"]).args(lints))?;
     pass_on(cargo().args(["fmt", "--all"]))
 }
 

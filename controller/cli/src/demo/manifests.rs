@@ -90,7 +90,7 @@ spec:
 /// Writes a host's directories, scripts and agent configuration.
 pub fn write_host(town: &Path, host: &str, controller: &str, standin: &Path) -> io::Result<()> {
     let home = town.join(host);
-    for part in ["orders", "scripts", "state"] {
+    for part in ["orders", "scripts"] {
         fs::create_dir_all(home.join(part))?;
     }
     let config = format!(
