@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask test [--quick]   every test this machine can run; --quick leaves out golden and end-to-end tests
+cargo xtask test [--quick]   every test this machine can run; --quick: unit tests, laws and tidy only
 cargo xtask ci               all that has to pass before a change is merged (.ci/run)
 cargo xtask fmt              format everything
 cargo xtask schemas          write schemas/v1alpha1/*.json and the manifest reference anew

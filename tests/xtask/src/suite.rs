@@ -93,9 +93,13 @@ fn announced(file: &Path) -> Result<BTreeMap<String, String>> {
     if !file.exists() {
         return Ok(BTreeMap::new());
     }
-    let text = fs::read_to_string(file)?;
+    Ok(entries(&fs::read_to_string(file)?))
+}
+
+/// A test that says it twice is still one test.
+fn entries(text: &str) -> BTreeMap<String, String> {
     let entries = text.lines().filter_map(|line| line.strip_prefix("SKIPPED ")?.split_once(": "));
-    Ok(entries.map(|(name, reason)| (name.to_owned(), reason.to_owned())).collect())
+    entries.map(|(name, reason)| (name.to_owned(), reason.to_owned())).collect()
 }
 
 /// Names every skipped test; tells whether one of them is not on the list.
@@ -114,4 +118,16 @@ fn report(tally: &Tally, announced: &BTreeMap<String, String>) -> Result<bool> {
 
 fn expected(text: &str) -> BTreeSet<&str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skips_are_read_and_compared() {
+        let skips = entries("SKIPPED kill::a_round: needs root: really\nSKIPPED kill::a_round: again\nother\n");
+        assert_eq!(skips.into_iter().collect::<Vec<_>>(), [("kill::a_round".to_owned(), "again".to_owned())]);
+        assert_eq!(expected("# why\n\n  kill::a_round\n"), BTreeSet::from(["kill::a_round"]));
+    }
 }
