@@ -12,7 +12,7 @@ mod writer;
 
 pub use cursor::Cursor;
 pub use record::{HEADER_BYTES, SpoolRecord};
-pub use writer::{Spool, SpoolLimits};
+pub use writer::{Opened, Spool, SpoolLimits, SpoolReader};
 
 use std::{io, path::PathBuf};
 

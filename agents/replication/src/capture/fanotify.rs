@@ -82,9 +82,8 @@ impl Fanotify {
 
     fn mark(&self, flags: u32, mask: u64, directory: BorrowedFd<'_>) -> io::Result<()> {
         // SAFETY: both descriptors are open and the path is a C string.
-        let result = unsafe {
-            libc::fanotify_mark(self.fd.as_raw_fd(), flags, mask, directory.as_raw_fd(), c".".as_ptr())
-        };
+        let result =
+            unsafe { libc::fanotify_mark(self.fd.as_raw_fd(), flags, mask, directory.as_raw_fd(), c".".as_ptr()) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }

@@ -22,23 +22,22 @@ pub struct RootCapture {
     pub mode: Capture,
     /// Why it is not the best there is.
     pub reason: Option<String>,
-    /// Whether objects are opened by their handles; by their paths otherwise.
-    pub by_key: bool,
 }
 
 /// All sources of hints of one scenario.
 pub struct Captures {
     fanotify: Option<Fanotify>,
     inotify: Option<Inotify>,
-    roots: Vec<RootCapture>,
+    /// `None` for a root that cannot be read.
+    roots: Vec<Option<RootCapture>>,
 }
 
 impl Captures {
     /// Chooses the best kind for each root and places the marks of file systems.
-    pub fn new(roots: &[(&Filesystem, BorrowedFd<'_>)], tuning: Tuning) -> Self {
+    pub fn new(roots: &[Option<(&Filesystem, BorrowedFd<'_>)>], tuning: Tuning) -> Self {
         let mut captures = Self { fanotify: None, inotify: None, roots: Vec::new() };
-        for (filesystem, fd) in roots {
-            let chosen = captures.choose(filesystem, *fd, tuning);
+        for root in roots {
+            let chosen = root.map(|(filesystem, fd)| captures.choose(filesystem, fd, tuning));
             captures.roots.push(chosen);
         }
         captures
@@ -51,7 +50,6 @@ impl Captures {
         let answer = |mode, reasons: Vec<String>| RootCapture {
             mode,
             reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
-            by_key: mode == Capture::Fanotify,
         };
         if self.fanotify.is_none() && allowed(Capture::FanotifyDirs) {
             match Fanotify::new(tuning.queue_max) {
@@ -86,18 +84,18 @@ impl Captures {
         answer(mode, reasons)
     }
 
-    pub fn root(&self, root: usize) -> &RootCapture {
-        &self.roots[root]
+    pub fn root(&self, root: usize) -> Option<&RootCapture> {
+        self.roots.get(root)?.as_ref()
     }
 
     /// Whether some root is only noticed by looking at everything again.
     pub fn polls(&self) -> bool {
-        self.roots.iter().any(|root| root.mode == Capture::Poll)
+        self.roots.iter().flatten().any(|root| root.mode == Capture::Poll)
     }
 
     /// Whether writes through names that are gone may be missed.
     pub fn misses_unlinked(&self) -> bool {
-        self.roots.iter().any(|root| root.mode == Capture::Inotify)
+        self.roots.iter().flatten().any(|root| root.mode == Capture::Inotify)
     }
 
     /// The descriptors to wait for.
@@ -118,7 +116,8 @@ impl Captures {
 
     /// Watches a directory of `root`, before it is read. When the kernel gives no more watches, the root is polled.
     pub fn watch(&mut self, root: usize, key: &Key, directory: BorrowedFd<'_>) -> io::Result<()> {
-        let result = match self.roots[root].mode {
+        let Some(Some(of)) = self.roots.get_mut(root) else { return Ok(()) };
+        let result = match of.mode {
             Capture::FanotifyDirs => self.fanotify.as_mut().map_or(Ok(()), |f| f.watch(key, directory)),
             Capture::Inotify => self.inotify.as_mut().map_or(Ok(()), |i| i.watch(key, directory)),
             Capture::Fanotify | Capture::Poll => Ok(()),
@@ -127,8 +126,8 @@ impl Captures {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::ENOMEM | libc::EMFILE)) => {
                 let reason = format!("the limit of watched directories is reached: {error}");
                 tracing::warn!(root, reason, "polling");
-                self.roots[root].mode = Capture::Poll;
-                self.roots[root].reason = Some(reason);
+                of.mode = Capture::Poll;
+                of.reason = Some(reason);
                 Ok(())
             }
             other => other,

@@ -40,14 +40,8 @@ fn read(spool: &Spool, after: u64) -> Result<Vec<u64>, SpoolError> {
 #[test]
 fn batches_are_read_back_across_segments_and_a_reopening() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut spool, _) = Spool::open(
-        dir.path(),
-        "lineage",
-        SpoolLimits { bytes_max: 4 << 20, disk_free_min: 0 },
-        0,
-        0,
-    )
-    .unwrap();
+    let (mut spool, _) =
+        Spool::open(dir.path(), "lineage", SpoolLimits { bytes_max: 4 << 20, disk_free_min: 0 }, 0, 0).unwrap();
     for batch in 1..=20 {
         write(&mut spool, batch, 100_000).unwrap();
     }

@@ -132,7 +132,9 @@ impl Spool {
             if let Some(why) = found.torn {
                 tracing::warn!(segment = %path.display(), why, "cutting the torn tail of the spool");
                 let file = OpenOptions::new().write(true).open(&path).map_err(SpoolError::io("open", &path))?;
-                file.set_len(found.segment.bytes).and_then(|()| file.sync_all()).map_err(SpoolError::io("cut", &path))?;
+                file.set_len(found.segment.bytes)
+                    .and_then(|()| file.sync_all())
+                    .map_err(SpoolError::io("cut", &path))?;
             }
             segments.push_back(found.segment);
         }
@@ -317,7 +319,8 @@ impl Spool {
     }
 
     fn reopen(&mut self, segment: &Segment) -> Result<(), SpoolError> {
-        let mut file = OpenOptions::new().write(true).open(&segment.path).map_err(SpoolError::io("open", &segment.path))?;
+        let mut file =
+            OpenOptions::new().write(true).open(&segment.path).map_err(SpoolError::io("open", &segment.path))?;
         file.set_len(segment.bytes).map_err(SpoolError::io("cut", &segment.path))?;
         file.seek(SeekFrom::Start(segment.bytes)).map_err(SpoolError::io("seek", &segment.path))?;
         self.out = Some(BufWriter::with_capacity(256 << 10, file));
@@ -383,5 +386,9 @@ impl SpoolReader {
 fn bytes_after(listed: &Mutex<Listed>, batch: u64) -> u64 {
     let listed = lock(listed);
     let after = listed.segments.iter().filter(|s| s.batches.is_some_and(|(_, last)| last > batch));
-    after.map(|s| s.bytes - if s.batches.is_some_and(|(first, _)| first > batch) { HEAD_BYTES } else { s.place_before(batch) }).sum()
+    after
+        .map(|s| {
+            s.bytes - if s.batches.is_some_and(|(first, _)| first > batch) { HEAD_BYTES } else { s.place_before(batch) }
+        })
+        .sum()
 }

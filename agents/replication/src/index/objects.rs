@@ -1,0 +1,149 @@
+//! Objects and the names that stand for them.
+
+use super::Index;
+use crate::{
+    capture::Key,
+    codec::{Reader, Writer},
+    meta::{Meta, ObjectKind, Oid},
+};
+use rusqlite::{CachedStatement, OptionalExtension, Row, params};
+
+/// An object as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub oid: Oid,
+    pub key: Key,
+    pub meta: Meta,
+    /// Change time, seconds and nanoseconds: moved by every change and not settable.
+    pub ctime: (i64, u32),
+    /// The change time was so recent when it was read that a later change may have left it the same.
+    pub racy: bool,
+    /// The file system's count of names, some of which may lie outside the roots.
+    pub links: u64,
+    /// Hash of the content when it was last read; unknown when it never was.
+    pub hash: Option<[u8; 32]>,
+}
+
+pub(super) const COLUMNS: &str = "oid, key, ctime, ctime_nsec, racy, links, hash, meta";
+
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let blob = row.get_ref(7)?.as_blob()?;
+    let meta = Reader(blob).meta().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Blob, Box::new(error))
+    })?;
+    Ok(Stored {
+        oid: Oid(row.get(0)?),
+        key: Key::from(row.get_ref(1)?.as_blob()?),
+        meta,
+        ctime: (row.get(2)?, row.get(3)?),
+        racy: row.get(4)?,
+        links: row.get(5)?,
+        hash: row.get(6)?,
+    })
+}
+
+impl Index {
+    fn prepared(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    pub fn object(&self, oid: Oid) -> rusqlite::Result<Option<Stored>> {
+        self.prepared("SELECT oid, key, ctime, ctime_nsec, racy, links, hash, meta FROM object WHERE oid = ?1")?
+            .query_row([oid.0], stored)
+            .optional()
+    }
+
+    pub fn object_by_key(&self, key: &Key) -> rusqlite::Result<Option<Stored>> {
+        self.prepared("SELECT oid, key, ctime, ctime_nsec, racy, links, hash, meta FROM object WHERE key = ?1")?
+            .query_row([key.as_bytes()], stored)
+            .optional()
+    }
+
+    pub fn put_object(&self, object: &Stored) -> rusqlite::Result<()> {
+        let mut meta = Writer(Vec::with_capacity(64));
+        meta.meta(&object.meta);
+        self.prepared("INSERT OR REPLACE INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
+            params![
+                object.oid.0,
+                object.key.as_bytes(),
+                object.meta.kind as u8,
+                object.meta.size as i64,
+                object.ctime.0,
+                object.ctime.1,
+                object.racy,
+                object.links,
+                object.hash,
+                meta.0
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub fn remove_object(&self, oid: Oid) -> rusqlite::Result<()> {
+        self.prepared("DELETE FROM object WHERE oid = ?1")?.execute([oid.0]).map(drop)
+    }
+
+    /// What `name` in `parent` stands for.
+    pub fn named(&self, parent: Oid, name: &[u8]) -> rusqlite::Result<Option<Oid>> {
+        self.prepared("SELECT oid FROM dentry WHERE parent = ?1 AND name = ?2")?
+            .query_row(params![parent.0, name], |row| row.get(0).map(Oid))
+            .optional()
+    }
+
+    pub fn put_name(&self, parent: Oid, name: &[u8], oid: Oid) -> rusqlite::Result<()> {
+        self.prepared("INSERT OR REPLACE INTO dentry VALUES (?1, ?2, ?3)")?
+            .execute(params![parent.0, name, oid.0])
+            .map(drop)
+    }
+
+    pub fn remove_name(&self, parent: Oid, name: &[u8]) -> rusqlite::Result<()> {
+        self.prepared("DELETE FROM dentry WHERE parent = ?1 AND name = ?2")?.execute(params![parent.0, name]).map(drop)
+    }
+
+    /// All names of an object.
+    pub fn names_of(&self, oid: Oid) -> rusqlite::Result<Vec<(Oid, Vec<u8>)>> {
+        self.prepared("SELECT parent, name FROM dentry WHERE oid = ?1")?
+            .query_map([oid.0], |row| Ok((Oid(row.get(0)?), row.get(1)?)))?
+            .collect()
+    }
+
+    /// All names in a directory.
+    pub fn names_in(&self, directory: Oid) -> rusqlite::Result<Vec<(Vec<u8>, Oid)>> {
+        self.prepared("SELECT name, oid FROM dentry WHERE parent = ?1")?
+            .query_map([directory.0], |row| Ok((row.get(0)?, Oid(row.get(1)?))))?
+            .collect()
+    }
+
+    /// The root and the path below it by which `oid` is reached; `None` for what has no name.
+    pub fn path_of(&self, oid: Oid) -> rusqlite::Result<Option<(u32, Vec<u8>)>> {
+        let mut query = self.prepared("SELECT parent, name FROM dentry WHERE oid = ?1 LIMIT 1")?;
+        path_of(oid, &mut query)
+    }
+
+    /// Keys of all directories, and of files with more names than one.
+    pub fn keys(&self, mut each: impl FnMut(Key, Oid, bool)) -> rusqlite::Result<()> {
+        let mut query = self.prepared("SELECT key, oid, kind FROM object WHERE kind = 2 OR (kind = 1 AND links > 1)")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let directory = row.get::<_, u8>(2)? == ObjectKind::Directory as u8;
+            each(Key::from(row.get_ref(0)?.as_blob()?), Oid(row.get(1)?), directory);
+        }
+        Ok(())
+    }
+}
+
+/// Deepest nesting that is followed upwards, against a cycle that cannot be.
+const DEPTH_MAX: usize = 40_000;
+
+pub(super) fn path_of(oid: Oid, query: &mut CachedStatement<'_>) -> rusqlite::Result<Option<(u32, Vec<u8>)>> {
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let mut at = oid;
+    while at >= Oid::FIRST && names.len() < DEPTH_MAX {
+        let up = query.query_row([at.0], |row| Ok((Oid(row.get(0)?), row.get(1)?))).optional()?;
+        let Some((parent, name)) = up else { return Ok(None) };
+        names.push(name);
+        at = parent;
+    }
+    names.reverse();
+    Ok((at < Oid::FIRST && at.0 > 0).then(|| ((at.0 - 1) as u32, names.join(&b'/'))))
+}

@@ -1,0 +1,53 @@
+//! The sending side: notices changes in its roots, keeps them in the spool, and feeds sessions.
+//!
+//! One thread owns capture, index and spool and makes batches. Sessions read the spool and snapshots of the index, and
+//! send orders to that thread where they need it to do something between two batches.
+
+mod barrier;
+mod batch;
+mod build;
+mod command;
+mod content;
+mod engine;
+mod examine;
+mod hot;
+mod known;
+mod open;
+mod pending;
+mod reconcile;
+mod slot;
+mod status;
+mod unreadable;
+
+#[cfg(test)]
+mod tests;
+
+pub use open::{Source, SourceConfig, SourceReport, StreamReport, forget};
+
+use crate::{root::Halt, spool::SpoolError};
+
+/// Why the source could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("the file system answered: {0}")]
+    Io(#[source] std::io::Error),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error("the index cannot be used")]
+    Index(#[from] rusqlite::Error),
+    #[error("root is halted: {0}")]
+    Halted(#[from] Halt),
+    /// The batch is made again from the state as it is then.
+    #[error("the batch has to be made again")]
+    Again,
+    #[error("it did not end in time")]
+    Deadline,
+    #[error("the source was stopped")]
+    Stopped,
+}
+
+impl From<rustix::io::Errno> for SourceError {
+    fn from(error: rustix::io::Errno) -> Self {
+        Self::Io(error.into())
+    }
+}

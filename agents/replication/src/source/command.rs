@@ -1,0 +1,23 @@
+//! What others ask of the engine, which does it between two batches.
+
+use super::SourceError;
+use crate::{index::Snapshot, meta::Oid};
+use model::{Epoch, Mark};
+use std::{sync::mpsc::SyncSender, time::Instant};
+
+/// Orders that wait for the engine; a sender waits when there are more.
+pub(super) const COMMANDS_MAX: usize = 64;
+
+pub(super) enum Command {
+    /// Answer once everything written before now is in batches.
+    Barrier { deadline: Instant, reply: SyncSender<Result<Mark, SourceError>> },
+    /// Keep everything after now for `target`, and hand out the index as it is. With `anew`, what the target
+    /// acknowledged before counts no more.
+    Snapshot { target: String, anew: bool, reply: SyncSender<Result<Snapshot, SourceError>> },
+    /// New marks carry this epoch.
+    Epoch(Epoch),
+    /// Objects that a session could not read: say them again as soon as they can be read.
+    Again(Vec<Oid>),
+    /// Something in the spool cannot be read.
+    SpoolLost(String),
+}

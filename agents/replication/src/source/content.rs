@@ -1,0 +1,137 @@
+//! Reading a file that others may be writing: with a read lease where one is given, and by looking at its times before
+//! and after.
+
+use crate::{beneath, content::ContentHash, content::read_data, message::DATA_BYTES_MAX};
+use rustix::fs::Stat;
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+};
+
+/// What identifies a state of a file: size, modification time and change time.
+pub(super) fn times(stat: &Stat) -> (u64, (i64, u32), (i64, u32)) {
+    let mtime = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
+    (stat.st_size as u64, mtime, ctime(stat))
+}
+
+pub(super) fn ctime(stat: &Stat) -> (i64, u32) {
+    (stat.st_ctime as i64, stat.st_ctime_nsec as u32)
+}
+
+/// `F_SETSIG` of `fcntl`, the same on all architectures we build for.
+const F_SETSIG: i32 = 10;
+
+/// A read lease: given only while nobody has the file open for writing or mapped shared and writable.
+///
+/// Whoever opens it for writing waits until the lease is given back, so it is looked at between two pieces.
+struct Lease<'a>(BorrowedFd<'a>);
+
+impl<'a> Lease<'a> {
+    fn take(file: BorrowedFd<'a>) -> Option<Self> {
+        // A broken lease is told by a signal, whose default would end the process; this one is ignored by default.
+        // SAFETY: plain numbers on an open descriptor.
+        let set = unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) };
+        // SAFETY: as above.
+        (set == 0 && unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) } == 0)
+            .then_some(Self(file))
+    }
+
+    fn is_held(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_GETLEASE) == libc::F_RDLCK }
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+    }
+}
+
+/// How a file was read.
+pub(super) struct Read {
+    pub hash: [u8; 32],
+    /// It did not change while it was read.
+    pub stable: bool,
+    /// Somebody has it open for writing.
+    pub writers: bool,
+}
+
+/// Opens for reading the file that `entry` stands for.
+pub(super) fn open(entry: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    beneath::reopen(entry)
+}
+
+/// Starts writing dirty pages to the disk: the next store through a mapping then moves the times again.
+pub(super) fn start_writeback(file: BorrowedFd<'_>) {
+    // SAFETY: plain numbers on an open descriptor. A failure only loses the effect.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+/// Gives the first `size` bytes of `file` without its holes to `each`, in pieces a message can hold. `size` and the
+/// times are those of `before`, taken just before the call.
+pub(super) fn read<E: From<io::Error>>(
+    file: BorrowedFd<'_>,
+    before: &dyn Fn() -> io::Result<Stat>,
+    begin: &mut dyn FnMut(&Stat) -> Result<(), E>,
+    each: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(Stat, Read), E> {
+    let mut lease = Lease::take(file);
+    let writers = lease.is_none();
+    if writers {
+        start_writeback(file);
+    }
+    let stat = before()?;
+    begin(&stat)?;
+    let size = stat.st_size as u64;
+    let mut hash = ContentHash::default();
+    let mut failed = None;
+    let mut buffer = vec![0; DATA_BYTES_MAX.min(usize::try_from(size).unwrap_or(usize::MAX)).max(1)];
+    let result = read_data(file, &mut buffer, |offset, bytes| {
+        if lease.as_ref().is_some_and(|lease| !lease.is_held()) {
+            lease = None;
+        }
+        let left = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let bytes = &bytes[..bytes.len().min(left)];
+        if bytes.is_empty() {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        hash.update(offset, bytes);
+        each(offset, bytes).map_err(|error| {
+            failed = Some(error);
+            io::Error::from(io::ErrorKind::Interrupted)
+        })
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    match result {
+        // The file has grown: what was added is for the next look.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {}
+        other => {
+            other?;
+        }
+    }
+    let after = rustix::fs::fstat(file).map_err(io::Error::from)?;
+    let stable = times(&after) == times(&stat);
+    drop(lease);
+    Ok((stat, Read { hash: hash.finish(size), stable, writers }))
+}
+
+/// Whether a change time is so near to now that another change could leave it the same.
+pub(super) fn is_racy(stat: &Stat) -> bool {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_nanos());
+    let (seconds, nanos) = ctime(stat);
+    let age = now as i128 - (i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
+    age < RACY_NANOS
+}
+
+/// Two ticks of the slowest clock that times are taken from.
+const RACY_NANOS: i128 = 20_000_000;
+
+/// Hash of a file's content now, for comparing it with a copy.
+pub(super) fn hash(file: &OwnedFd) -> io::Result<[u8; 32]> {
+    let mut buffer = vec![0; DATA_BYTES_MAX];
+    crate::content::hash_file(file.as_fd(), &mut buffer).map(|(hash, _)| hash)
+}

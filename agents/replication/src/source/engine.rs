@@ -1,0 +1,392 @@
+//! The thread that owns capture, index and spool: the only writer of all three.
+
+use super::{
+    SourceError,
+    barrier::Barriers,
+    command::Command,
+    hot::HotSet,
+    known::KnownKeys,
+    pending::{Hint, Item, Pending},
+    slot::{Roots, Slot},
+    status::Shared,
+    unreadable::Unreadable,
+};
+use crate::{
+    capture::{Captures, DirtySet, Tuning},
+    index::{Index, Snapshot},
+    meta::Oid,
+    spool::Spool,
+};
+use model::{Epoch, agent_status::Capture};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed, mpsc::Receiver},
+    time::{Duration, Instant},
+};
+
+/// Time between the first event and looking at it, in which further events gather.
+const TICK: Duration = Duration::from_millis(2);
+/// Longest sleep, after which timers are looked at.
+const IDLE: Duration = Duration::from_millis(500);
+/// How often halted roots, and roots at rest, are looked at.
+const ROOTS_EVERY: Duration = Duration::from_secs(1);
+/// How often everything is looked at again, for what no event told.
+const RESCAN_EVERY: Duration = Duration::from_secs(3600);
+/// Shortest time between two scans of a root that is polled, and how much longer than a scan it is.
+const POLL_EVERY: Duration = Duration::from_secs(2);
+const POLL_FACTOR: u32 = 20;
+/// Rest after a batch that failed.
+const FAILED_REST: Duration = Duration::from_secs(1);
+
+pub(super) struct Engine {
+    pub shared: Arc<Shared>,
+    pub index: Index,
+    pub spool: Spool,
+    pub roots: Roots,
+    pub captures: Captures,
+    pub tuning: Tuning,
+    pub known: KnownKeys,
+    pub pending: Pending,
+    pub hot: HotSet,
+    pub unreadable: Unreadable,
+    pub barriers: Barriers,
+    pub epoch: Epoch,
+    pub commands: Receiver<Command>,
+    pub timers: Timers,
+}
+
+/// When what is to be done next.
+pub(super) struct Timers {
+    pub roots: Instant,
+    pub rescan: Instant,
+    pub poll: Option<Instant>,
+    pub account: Instant,
+    pub sums: Instant,
+    pub rest: Option<Instant>,
+    pub scan_began: Option<Instant>,
+}
+
+impl Timers {
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            roots: now + ROOTS_EVERY,
+            rescan: now + RESCAN_EVERY,
+            poll: None,
+            account: now,
+            sums: now,
+            rest: None,
+            scan_began: None,
+        }
+    }
+}
+
+impl Engine {
+    pub fn run(mut self) {
+        self.place_marks();
+        while !self.shared.stop.load(Relaxed) {
+            if let Err(error) = self.turn() {
+                self.fail(&error);
+            }
+        }
+        self.barriers.fail_all();
+        let mut status = self.shared.lock();
+        status.ended = true;
+        drop(status);
+        self.shared.changed.notify_all();
+    }
+
+    fn turn(&mut self) -> Result<(), SourceError> {
+        let readable = self.wait()?;
+        if readable && self.shared.stop.load(Relaxed) {
+            return Ok(());
+        }
+        self.obey()?;
+        self.drain()?;
+        let now = Instant::now();
+        self.look_at_timers(now);
+        if self.timers.rest.is_none_or(|rest| rest <= now) {
+            self.timers.rest = None;
+            if !self.pending.is_empty() {
+                self.build()?;
+            }
+            self.note_scanned()?;
+        }
+        self.account(now)?;
+        self.answer_barriers();
+        Ok(())
+    }
+
+    /// Sleeps until there is something to do. Returns whether events are waiting.
+    fn wait(&self) -> Result<bool, SourceError> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let now = Instant::now();
+        let mut timeout = if self.pending.is_empty() || self.timers.rest.is_some() { IDLE } else { Duration::ZERO };
+        let due = [self.pending.due(), self.timers.rest, self.timers.poll, self.barriers.deadline()];
+        for at in due.into_iter().flatten() {
+            timeout = timeout.min(at.saturating_duration_since(now).max(Duration::from_millis(1)));
+        }
+        let mut fds = vec![PollFd::new(&self.shared.wake, PollFlags::IN)];
+        let sources = self.captures.fds();
+        fds.extend(sources.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+        match poll(&mut fds, Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => return Ok(false),
+            other => other?,
+        };
+        if fds[0].revents().contains(PollFlags::IN) {
+            let mut count = [0; 8];
+            let _ = rustix::io::read(&self.shared.wake, &mut count);
+        }
+        let readable = fds[1..].iter().any(|fd| fd.revents().contains(PollFlags::IN));
+        drop(fds);
+        if readable {
+            std::thread::sleep(TICK);
+        }
+        Ok(readable)
+    }
+
+    fn obey(&mut self) -> Result<(), SourceError> {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Barrier { deadline, reply } => self.begin_barrier(deadline, reply),
+                Command::Snapshot { target, anew, reply } => {
+                    let answer = self.snapshot(&target, anew);
+                    // The session may have ended meanwhile.
+                    let _ = reply.try_send(answer);
+                }
+                Command::Epoch(epoch) => {
+                    self.epoch = epoch;
+                    self.shared.lock().epoch = epoch;
+                }
+                Command::Again(oids) => {
+                    for oid in oids {
+                        self.pending.later(Instant::now() + FAILED_REST, Item::Object(oid), Hint::Force);
+                    }
+                }
+                Command::SpoolLost(why) => self.lose_spool(&why)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, target: &str, anew: bool) -> Result<Snapshot, SourceError> {
+        let last = self.index.facts().last;
+        self.index.begin()?;
+        if anew {
+            self.index.set_target(target, None)?;
+        }
+        if let Some(gap) = self.index.facts_mut().gap.as_mut().filter(|gap| gap.open) {
+            (gap.last, gap.open) = (last.batch, false);
+        }
+        self.index.commit()?;
+        let snapshot = Snapshot::open(&self.shared.database)?;
+        let mut status = self.shared.lock();
+        if anew {
+            status.acked.remove(target);
+        }
+        status.acked_changed = true;
+        status.pins.insert(target.to_owned(), last.batch);
+        status.gap = self.index.facts().gap;
+        Ok(snapshot)
+    }
+
+    /// The targets must be synchronized again: nothing of the spool is believed any more.
+    fn lose_spool(&mut self, why: &str) -> Result<(), SourceError> {
+        tracing::error!(why, "the spool is lost; targets are synchronized again");
+        self.spool.clear()?;
+        self.index.begin()?;
+        self.index.close_gap()?;
+        let facts = self.index.facts_mut();
+        (facts.spool_base, facts.spool_tail) = (facts.last.batch, 0);
+        for target in self.shared.config.targets.clone() {
+            self.index.set_target(&target, None)?;
+        }
+        self.index.commit()?;
+        let mut status = self.shared.lock();
+        status.acked.clear();
+        status.spool_base = self.index.facts().spool_base;
+        status.gap = None;
+        Ok(())
+    }
+
+    /// Takes what the capture has and makes it hot.
+    pub fn drain(&mut self) -> Result<(), SourceError> {
+        let overflow =
+            drain(&mut self.captures, &self.known, &self.index, &mut self.pending, &mut self.barriers)?;
+        if overflow {
+            tracing::warn!("events were lost; everything is looked at again");
+            self.barriers.see_all();
+            self.rescan();
+        }
+        Ok(())
+    }
+
+    fn look_at_timers(&mut self, now: Instant) {
+        self.pending.ripen(now);
+        for (oid, writers) in self.hot.due(now) {
+            self.poll_file(oid, writers);
+        }
+        for (directory, name) in self.unreadable.due(now) {
+            if name.is_empty() {
+                self.pending.scan(directory);
+            } else {
+                self.pending.hot(Item::Entry(directory, name), Hint::Scan);
+            }
+        }
+        if now >= self.timers.roots {
+            self.timers.roots = now + ROOTS_EVERY;
+            self.check_roots();
+        }
+        if now >= self.timers.rescan {
+            self.timers.rescan = now + RESCAN_EVERY;
+            self.rescan();
+        }
+        if self.timers.poll.is_some_and(|at| now >= at) {
+            self.timers.poll = None;
+            self.rescan();
+        }
+        if now >= self.timers.sums {
+            self.publish_roots(true);
+            self.timers.sums = now + Duration::from_secs(10);
+        }
+    }
+
+    fn poll_file(&mut self, oid: Oid, writers: bool) {
+        if writers
+            && let Ok(Some(stored)) = self.index.object(oid)
+            && let Ok(Some(entry)) = self.roots.open(&stored.key, || self.index.path_of(oid).ok().flatten())
+            && let Ok(file) = super::content::open(std::os::fd::AsFd::as_fd(&entry))
+        {
+            super::content::start_writeback(std::os::fd::AsFd::as_fd(&file));
+        }
+        self.pending.hot(Item::Object(oid), Hint::Scan);
+    }
+
+    /// Everything in every root is to be looked at.
+    pub fn rescan(&mut self) {
+        self.timers.scan_began.get_or_insert(Instant::now());
+        for (root, slot) in self.roots.0.iter().enumerate() {
+            if slot.held.is_ok() {
+                self.pending.scan(Oid::root(root as u32));
+            }
+        }
+    }
+
+    /// Looks whether the roots are still themselves, and whether halted ones may go on.
+    pub fn check_roots(&mut self) {
+        let config = &self.shared.config;
+        let mut changed = false;
+        let mut again = false;
+        for (root, slot) in self.roots.0.iter_mut().enumerate() {
+            let was = slot.held.is_ok();
+            if was {
+                slot.check();
+            } else {
+                let by_key = self.tuning.best.is_none_or(|best| best == Capture::Fanotify);
+                *slot = Slot::open(&config.scenario, root as u32, &slot.config, &config.state, by_key);
+            }
+            changed |= was != slot.held.is_ok();
+            again |= !was && slot.held.is_ok();
+        }
+        if again {
+            self.place_marks();
+        } else if changed {
+            self.publish_roots(false);
+        }
+    }
+
+    /// Places all marks, then looks at everything: never the other way round.
+    pub fn place_marks(&mut self) {
+        use std::os::fd::AsFd;
+        let held: Vec<_> = self
+            .roots
+            .0
+            .iter()
+            .map(|slot| slot.held.as_ref().ok().map(|held| (&held.filesystem, held.root.fd())))
+            .collect();
+        self.captures = Captures::new(&held, self.tuning);
+        for (root, slot) in self.roots.0.iter().enumerate() {
+            if let Ok(held) = &slot.held {
+                self.known.add_barrier(held.barrier.1.clone());
+                if let Err(error) = self.captures.watch(root, &held.barrier.1, held.barrier.0.as_fd()) {
+                    tracing::warn!(root, %error, "barriers cannot be watched");
+                }
+            }
+        }
+        self.pending.clear();
+        self.rescan();
+        self.publish_roots(false);
+    }
+
+    /// After a scan: notes that there was one, and when the next is due where changes are only found by scanning.
+    fn note_scanned(&mut self) -> Result<(), SourceError> {
+        if !self.pending.is_empty() {
+            return Ok(());
+        }
+        if let Some(began) = self.timers.scan_began.take() {
+            if !self.index.facts().scanned_once {
+                self.index.begin()?;
+                self.index.facts_mut().scanned_once = true;
+                self.index.commit()?;
+            }
+            if self.captures.polls() {
+                self.timers.poll = Some(Instant::now() + POLL_EVERY.max(began.elapsed() * POLL_FACTOR));
+            }
+            self.publish_roots(true);
+            self.shared.lock().scanned = true;
+            self.shared.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Drops what was begun; everything is looked at again after a rest.
+    fn fail(&mut self, error: &SourceError) {
+        tracing::warn!(error = %error, "a batch could not be made; everything is looked at again");
+        let restored = self
+            .spool
+            .abandon()
+            .map_err(SourceError::from)
+            .and_then(|()| Ok(self.index.rollback()?))
+            .and_then(|()| Ok(self.known.load(&self.index)?));
+        if let Err(error) = restored {
+            tracing::error!(%error, "the index cannot be read again");
+        }
+        self.pending.clear();
+        self.rescan();
+        self.check_roots();
+        if !matches!(error, SourceError::Again | SourceError::Halted(_)) {
+            self.timers.rest = Some(Instant::now() + FAILED_REST);
+            self.shared.lock().problem = Some(error.to_string());
+        }
+    }
+}
+
+/// Takes what the capture has and makes it hot. Returns whether events were lost.
+pub(super) fn drain(
+    captures: &mut Captures,
+    known: &KnownKeys,
+    index: &Index,
+    pending: &mut Pending,
+    barriers: &mut Barriers,
+) -> Result<bool, SourceError> {
+    let mut dirty = DirtySet::default();
+    captures.drain(known, &mut dirty)?;
+    let hint = |content| if content { Hint::Content } else { Hint::Names };
+    for ((key, name), content) in dirty.entries {
+        if known.is_barrier(&key) {
+            barriers.see(&name);
+        } else if let Some(directory) = known.directory_oid(&key) {
+            pending.hot(Item::Entry(directory, name), hint(content));
+        }
+    }
+    for (key, content) in dirty.objects {
+        let oid = match known.directory_oid(&key) {
+            Some(oid) => Some(oid),
+            None => index.object_by_key(&key)?.map(|stored| stored.oid),
+        };
+        if let Some(oid) = oid {
+            pending.hot(Item::Object(oid), hint(content));
+        }
+    }
+    Ok(dirty.overflow)
+}

@@ -1,0 +1,188 @@
+//! One object: is it as the index has it, and if not, what is it now.
+
+use super::{
+    SourceError,
+    batch::Sink,
+    content::{self, ctime, is_racy, times},
+    pending::{Hint, Item},
+    reconcile::Pass,
+};
+use crate::{
+    beneath,
+    capture::Key,
+    index::Stored,
+    message::Content,
+    meta::{Meta, ObjectKind, Oid},
+    meta_io,
+};
+use rustix::fs::Stat;
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
+
+/// How often a file that changes while it is read is tried within a batch.
+const ATTEMPTS: u32 = 2;
+/// When a file that changed while it was read is looked at again.
+const FUZZY_AGAIN: Duration = Duration::from_millis(100);
+
+impl Pass<'_, '_> {
+    /// Looks at an object the index knows.
+    pub(super) fn refresh(&mut self, stored: Stored, entry: BorrowedFd<'_>, hint: Hint) -> Result<Oid, SourceError> {
+        let oid = stored.oid;
+        let stat = beneath::stat(entry)?;
+        let same = stored.ctime == ctime(&stat)
+            && stored.meta.mtime == times(&stat).1
+            && (stored.meta.kind != ObjectKind::File || stored.meta.size == stat.st_size as u64);
+        let believed = match hint {
+            Hint::Force => false,
+            Hint::Content | Hint::Scan => !stored.racy,
+            Hint::Names => !stored.racy || stored.meta.kind == ObjectKind::File && stored.links == stat.st_nlink as u64,
+        };
+        if same && believed {
+            return Ok(oid);
+        }
+        let key = stored.key.clone();
+        self.examine(Some(stored), key, entry, hint)?;
+        Ok(oid)
+    }
+
+    /// Reads an object and notes how it is now.
+    pub(super) fn examine(
+        &mut self,
+        old: Option<Stored>,
+        key: Key,
+        entry: BorrowedFd<'_>,
+        hint: Hint,
+    ) -> Result<Stored, SourceError> {
+        let stat = beneath::stat(entry)?;
+        let kind = ObjectKind::from_mode(stat.st_mode).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let stored = if kind == ObjectKind::File {
+            self.examine_file(old, key, entry, &stat, hint)?
+        } else {
+            let meta = meta_io::read_meta(entry, &stat)?;
+            let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
+            if old.as_ref().is_none_or(|old| old.meta != meta) || hint == Hint::Force {
+                self.batch.node(oid, &meta, Content::Keep)?;
+            }
+            stored(oid, key, meta, &stat, None)
+        };
+        if hint == Hint::Force {
+            self.batch.relink(stored.oid);
+        }
+        self.known.note(&stored.key, stored.oid, kind, stored.links);
+        self.index.put_object(&stored)?;
+        Ok(stored)
+    }
+
+    fn examine_file(
+        &mut self,
+        old: Option<Stored>,
+        key: Key,
+        entry: BorrowedFd<'_>,
+        stat: &Stat,
+        hint: Hint,
+    ) -> Result<Stored, SourceError> {
+        let written = match &old {
+            None => true,
+            Some(old) => {
+                let (size, mtime, _) = times(stat);
+                hint != Hint::Names || old.meta.size != size || old.meta.mtime != mtime
+            }
+        };
+        if !written {
+            let meta = meta_io::read_meta(entry, stat)?;
+            let oid = old.as_ref().map_or(Oid(0), |old| old.oid);
+            if old.as_ref().is_some_and(|old| old.meta != meta) {
+                self.batch.node(oid, &meta, Content::Keep)?;
+            }
+            return Ok(stored(oid, key, meta, stat, old.and_then(|old| old.hash)));
+        }
+        // Opened in any case: what cannot be read must not enter the index.
+        let file = content::open(entry)?;
+        let recent = age(stat) < super::hot::RECENT;
+        if stat.st_size as u64 > self.spooled_file_max {
+            self.batch.to_gap()?;
+        }
+        if self.batch.sink != Sink::Spool {
+            let meta = meta_io::read_meta(entry, stat)?;
+            let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
+            self.batch.node(oid, &meta, Content::Gone)?;
+            self.hot.add(oid, recent, true);
+            return Ok(stored(oid, key, meta, stat, None));
+        }
+        let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
+        let (meta, stat, hash) = self.copy(oid, old.as_ref(), file.as_fd(), hint)?;
+        self.hot.add(oid, recent, hash.is_none());
+        Ok(stored(oid, key, meta, &stat, hash))
+    }
+
+    /// Writes the content to the batch, unless it is what was written before.
+    fn copy(
+        &mut self,
+        oid: Oid,
+        old: Option<&Stored>,
+        file: BorrowedFd<'_>,
+        hint: Hint,
+    ) -> Result<(Meta, Stat, Option<[u8; 32]>), SourceError> {
+        let mut attempt = 1;
+        loop {
+            let place = self.batch.place(oid);
+            let mut meta = None;
+            let batch = std::cell::RefCell::new(&mut self.batch);
+            let before = || Ok(rustix::fs::fstat(file)?);
+            let read = content::read::<SourceError>(
+                file,
+                &before,
+                &mut |stat| {
+                    let read = meta_io::read_meta(file, stat)?;
+                    batch.borrow_mut().node(oid, &read, Content::Follows)?;
+                    meta = Some(read);
+                    Ok(())
+                },
+                &mut |offset, bytes| Ok(batch.borrow_mut().data(oid, offset, bytes)?),
+            );
+            let (stat, read) = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    self.batch.take_back(place)?;
+                    return Err(error);
+                }
+            };
+            let meta = meta.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+            if !read.stable && attempt < ATTEMPTS {
+                attempt += 1;
+                self.batch.take_back(place)?;
+                continue;
+            }
+            let unchanged = hint != Hint::Force
+                && old.is_some_and(|old| old.hash == Some(read.hash) && old.meta.size == meta.size);
+            if unchanged {
+                self.batch.take_back(place)?;
+                if old.is_some_and(|old| old.meta != meta) {
+                    self.batch.node(oid, &meta, Content::Keep)?;
+                }
+            } else {
+                self.batch.data_end(oid, meta.size, read.hash)?;
+            }
+            if read.stable {
+                return Ok((meta, stat, Some(read.hash)));
+            }
+            self.batch.fuzzy();
+            self.pending.later(Instant::now() + FUZZY_AGAIN, Item::Object(oid), Hint::Content);
+            return Ok((meta, stat, None));
+        }
+    }
+}
+
+fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>) -> Stored {
+    // A directory's entries are named by events; only its own attributes hang on its times.
+    Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat), links: stat.st_nlink as u64, hash }
+}
+
+/// Time since the content was written.
+fn age(stat: &Stat) -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0)))
+}

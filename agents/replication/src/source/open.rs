@@ -1,0 +1,266 @@
+//! Opening, asking and stopping a source.
+
+use super::{
+    SourceError,
+    barrier::Barriers,
+    command::{COMMANDS_MAX, Command},
+    engine::{Engine, Timers},
+    hot::HotSet,
+    known::KnownKeys,
+    pending::Pending,
+    slot::{Roots, Slot},
+    status::{Shared, Status},
+    unreadable::Unreadable,
+};
+use crate::{
+    capture::{Captures, Tuning},
+    index::Index,
+    root::RootConfig,
+    spool::{Opened, Spool, SpoolLimits},
+};
+use model::{
+    Epoch, Mark,
+    agent_status::{Capture, RootStatus, SpoolState},
+    elements::spool::OnFull,
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::sync_channel,
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// File of the index within the state directory.
+const DATABASE: &str = "source.db";
+
+/// What a source is to do.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    pub scenario: String,
+    pub member: String,
+    pub epoch: Epoch,
+    pub roots: Vec<RootConfig>,
+    /// Directory of the index and of what is known of the roots.
+    pub state: PathBuf,
+    pub spool: PathBuf,
+    pub spool_bytes_max: u64,
+    /// Free bytes that always stay on the spool's file system.
+    pub disk_free_min: u64,
+    pub on_full: OnFull,
+    /// Members that follow; what another one acknowledged before is forgotten.
+    pub targets: Vec<String>,
+}
+
+/// How a source stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceReport {
+    pub lineage: String,
+    pub scanned: bool,
+    pub last: Mark,
+    pub spool_bytes: u64,
+    pub spool_limit: u64,
+    pub spool: SpoolState,
+    pub roots: Vec<RootStatus>,
+    pub streams: Vec<StreamReport>,
+    /// Why no batches can be made, in words.
+    pub problem: Option<String>,
+}
+
+/// How far one target is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamReport {
+    pub target: String,
+    pub synced: Option<Mark>,
+    /// Bytes in the spool that are not durable there; `None` when that is not a matter of the spool.
+    pub unsent_bytes: Option<u64>,
+}
+
+/// A running source. Clones are the same source; the last one to go stops it.
+#[derive(Clone)]
+pub struct Source(Arc<Running>);
+
+struct Running {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Running {
+    fn stop(&self) {
+        self.shared.stop.store(true, Relaxed);
+        self.shared.wake();
+        self.shared.changed.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the source's thread ended in a panic");
+        }
+    }
+}
+
+impl Source {
+    /// Opens index and spool and begins to capture and to scan in the background.
+    pub fn open(config: SourceConfig) -> Result<Self, SourceError> {
+        Self::open_tuned(config, Tuning::default())
+    }
+
+    /// As `open`, with capture limited.
+    pub fn open_tuned(config: SourceConfig, tuning: Tuning) -> Result<Self, SourceError> {
+        fs::create_dir_all(&config.state)?;
+        let database = config.state.join(DATABASE);
+        let mut index = Index::open(&database)?;
+        let limits = SpoolLimits { bytes_max: config.spool_bytes_max, disk_free_min: config.disk_free_min };
+        let facts = index.facts().clone();
+        let (spool, opened) =
+            Spool::open(&config.spool, &facts.lineage, limits, facts.spool_base, facts.spool_tail)?;
+        let mut status = Status { lineage: facts.lineage.clone(), epoch: config.epoch, ..Status::default() };
+        settle(&mut index, &mut status, &config, &opened)?;
+        let by_key = tuning.best.is_none_or(|best| best == Capture::Fanotify);
+        let slots = config
+            .roots
+            .iter()
+            .enumerate()
+            .map(|(root, of)| Slot::open(&config.scenario, root as u32, of, &config.state, by_key))
+            .collect();
+        let mut known = KnownKeys::default();
+        known.load(&index)?;
+        status.spool_bytes = spool.bytes();
+        let (commands, orders) = sync_channel(COMMANDS_MAX);
+        let wake = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)?;
+        let shared = Arc::new(Shared {
+            config,
+            database,
+            status: Mutex::new(status),
+            changed: Condvar::new(),
+            commands,
+            wake,
+            stop: AtomicBool::new(false),
+            spool: spool.reader(),
+        });
+        let mut engine = Engine {
+            epoch: shared.config.epoch,
+            shared: Arc::clone(&shared),
+            index,
+            spool,
+            roots: Roots(slots),
+            captures: Captures::new(&[], tuning),
+            tuning,
+            known,
+            pending: Pending::default(),
+            hot: HotSet::new(),
+            unreadable: Unreadable::default(),
+            barriers: Barriers::default(),
+            commands: orders,
+            timers: Timers::new(),
+        };
+        engine.publish_roots(false);
+        let thread = std::thread::Builder::new().name("standin-source".into()).spawn(move || engine.run())?;
+        Ok(Self(Arc::new(Running { shared, thread: Mutex::new(Some(thread)) })))
+    }
+
+    pub fn report(&self) -> SourceReport {
+        let shared = &self.0.shared;
+        let status = shared.lock();
+        let streams = shared
+            .config
+            .targets
+            .iter()
+            .map(|target| {
+                let synced = status.acked.get(target).copied();
+                StreamReport {
+                    target: target.clone(),
+                    synced,
+                    unsent_bytes: synced.map(|mark| shared.spool.bytes_after(mark.batch)),
+                }
+            })
+            .collect();
+        SourceReport {
+            lineage: status.lineage.clone(),
+            scanned: status.scanned,
+            last: status.last,
+            spool_bytes: status.spool_bytes,
+            spool_limit: shared.config.spool_bytes_max,
+            spool: if status.gap.is_some_and(|gap| gap.open) { SpoolState::Full } else { SpoolState::Normal },
+            roots: status.roots.clone(),
+            streams,
+            problem: status.problem.clone(),
+        }
+    }
+
+    /// Waits until everything written before this call is in batches, and returns the last of them.
+    pub fn barrier(&self, deadline: Duration) -> Result<Mark, SourceError> {
+        let deadline = Instant::now() + deadline;
+        let (reply, answer) = sync_channel(1);
+        self.0.shared.order(Command::Barrier { deadline, reply })?;
+        loop {
+            match answer.recv_timeout(Duration::from_millis(100)) {
+                Ok(answer) => return answer,
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Err(SourceError::Stopped),
+                Err(_) if self.0.shared.lock().ended => return Err(SourceError::Stopped),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// New marks carry `epoch`; lineage and spool stay.
+    pub fn set_epoch(&self, epoch: Epoch) {
+        // A source that has ended makes no marks.
+        let _ = self.0.shared.order(Command::Epoch(epoch));
+    }
+
+    /// Ends capture and waits for it. What was not captured is found by the next start.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+}
+
+/// What follows from how the spool was found and from who is to follow.
+fn settle(index: &mut Index, status: &mut Status, config: &SourceConfig, opened: &Opened) -> Result<(), SourceError> {
+    index.begin()?;
+    if let Opened::Lost(why) = opened {
+        tracing::error!(why, "the spool is lost; targets are synchronized again");
+        index.close_gap()?;
+        index.forget_targets(&[])?;
+        let facts = index.facts_mut();
+        (facts.spool_base, facts.spool_tail) = (facts.last.batch, 0);
+    }
+    index.forget_targets(&config.targets)?;
+    index.commit()?;
+    for target in &config.targets {
+        if let Some(mark) = index.target(target)? {
+            status.acked.insert(target.clone(), mark);
+        }
+    }
+    let facts = index.facts();
+    (status.last, status.gap, status.spool_base) = (facts.last, facts.gap, facts.spool_base);
+    status.acked_changed = true;
+    Ok(())
+}
+
+/// Removes index and spool: the member is not a source any more.
+pub fn forget(state: &Path, spool: &Path) -> io::Result<()> {
+    let missing_is_fine = |result: io::Result<()>| match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    // The index first: a spool without its index is removed by whoever opens it.
+    for suffix in ["", "-wal", "-shm"] {
+        missing_is_fine(fs::remove_file(state.join(format!("{DATABASE}{suffix}"))))?;
+    }
+    missing_is_fine(fs::remove_dir_all(spool))
+}

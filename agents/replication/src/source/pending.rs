@@ -1,0 +1,109 @@
+//! What is still to be looked at.
+
+use crate::meta::Oid;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    time::Instant,
+};
+
+/// Why something is looked at, which decides whether unchanged times are believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hint {
+    /// An event that is not about content.
+    #[default]
+    Names,
+    /// A scan or a poll: nothing is known.
+    Scan,
+    /// An event about content.
+    Content,
+    /// Read whatever the times say, and say all its names again.
+    Force,
+}
+
+/// One thing to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Item {
+    Entry(Oid, Box<[u8]>),
+    Object(Oid),
+    Scan(Oid),
+}
+
+/// Hot items come from events and go first; cold ones from scans.
+#[derive(Default)]
+pub(super) struct Pending {
+    hot: HashMap<Item, Hint>,
+    cold: VecDeque<(Oid, Box<[u8]>)>,
+    scans: Vec<Oid>,
+    later: BTreeMap<(Instant, Item), Hint>,
+    /// Names that were not found; looked at again once the hot ones are done, so that a rename is seen as one.
+    pub gone: HashSet<(Oid, Box<[u8]>)>,
+}
+
+/// Items that wait for their time; more of them are looked at at once.
+const LATER_MAX: usize = 100_000;
+
+impl Pending {
+    pub fn hot(&mut self, item: Item, hint: Hint) {
+        let known = self.hot.entry(item).or_default();
+        *known = (*known).max(hint);
+    }
+
+    pub fn scan(&mut self, directory: Oid) {
+        self.scans.push(directory);
+    }
+
+    pub fn cold(&mut self, directory: Oid, name: Box<[u8]>) {
+        self.cold.push_back((directory, name));
+    }
+
+    pub fn later(&mut self, at: Instant, item: Item, hint: Hint) {
+        if self.later.len() < LATER_MAX {
+            self.later.insert((at, item), hint);
+        }
+    }
+
+    /// Makes hot what has waited long enough.
+    pub fn ripen(&mut self, now: Instant) {
+        while let Some(first) = self.later.first_entry()
+            && first.key().0 <= now
+        {
+            let ((_, item), hint) = first.remove_entry();
+            self.hot(item, hint);
+        }
+    }
+
+    /// When the next waiting item is due.
+    pub fn due(&self) -> Option<Instant> {
+        self.later.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub fn take_hot(&mut self) -> Vec<(Item, Hint)> {
+        let mut items: Vec<_> = self.hot.drain().collect();
+        items.sort();
+        items
+    }
+
+    pub fn take_cold(&mut self) -> Option<Item> {
+        match self.cold.pop_front() {
+            Some((directory, name)) => Some(Item::Entry(directory, name)),
+            None => self.scans.pop().map(Item::Scan),
+        }
+    }
+
+    pub fn has_hot(&self) -> bool {
+        !self.hot.is_empty()
+    }
+
+    pub fn has_cold(&self) -> bool {
+        !self.cold.is_empty() || !self.scans.is_empty()
+    }
+
+    /// Nothing to look at now; what waits for its time does not count.
+    pub fn is_empty(&self) -> bool {
+        self.hot.is_empty() && !self.has_cold() && self.gone.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,106 @@
+//! What the engine tells sessions and reports, and how it is woken.
+
+use super::{
+    SourceConfig,
+    command::Command,
+    slot::Slot,
+};
+use crate::spool::SpoolReader;
+use model::{Epoch, Mark, agent_status::RootStatus};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::AtomicBool,
+        mpsc::SyncSender,
+    },
+    time::Duration,
+};
+
+/// Commit times remembered for heartbeats while a target is behind.
+const COMMITS_MAX: usize = 8192;
+
+/// What everybody may see, under one lock.
+#[derive(Default)]
+pub(super) struct Status {
+    pub lineage: String,
+    pub scanned: bool,
+    pub last: Mark,
+    pub epoch: Epoch,
+    pub spool_bytes: u64,
+    pub spool_base: u64,
+    pub gap: Option<crate::index::Gap>,
+    pub roots: Vec<RootStatus>,
+    pub slots: Vec<Slot>,
+    /// How far each target is durable in this lineage.
+    pub acked: BTreeMap<String, Mark>,
+    /// Acknowledged since the engine last looked.
+    pub acked_changed: bool,
+    /// Batches that are still needed by a session which has no acknowledged position yet.
+    pub pins: BTreeMap<String, u64>,
+    /// When each of the last batches was committed, in nanoseconds since 1970.
+    pub commits: VecDeque<(u64, u64)>,
+    pub problem: Option<String>,
+    /// The engine has ended.
+    pub ended: bool,
+}
+
+impl Status {
+    pub fn note_commit(&mut self, batch: u64, at: u64) {
+        if self.commits.len() == COMMITS_MAX {
+            self.commits.pop_front();
+        }
+        self.commits.push_back((batch, at));
+    }
+
+    /// Up to when everything is contained in the batches up to `batch`; `None` when that is too long ago to be known.
+    pub fn complete_until(&self, batch: u64, now: u64) -> Option<u64> {
+        if batch >= self.last.batch {
+            return Some(now);
+        }
+        let index = self.commits.partition_point(|(number, _)| *number <= batch);
+        self.commits.get(index.checked_sub(1)?).map(|(_, at)| *at)
+    }
+}
+
+/// Shared between the engine, its sessions and whoever holds the source.
+pub(super) struct Shared {
+    pub config: SourceConfig,
+    pub database: PathBuf,
+    pub status: Mutex<Status>,
+    pub changed: Condvar,
+    pub commands: SyncSender<Command>,
+    pub wake: OwnedFd,
+    pub stop: AtomicBool,
+    pub spool: SpoolReader,
+}
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for something to change, at most `wait`.
+    pub fn wait<'a>(&self, guard: MutexGuard<'a, Status>, wait: Duration) -> MutexGuard<'a, Status> {
+        self.changed.wait_timeout(guard, wait).map_or_else(|e| e.into_inner().0, |(guard, _)| guard)
+    }
+
+    pub fn wake(&self) {
+        // The counter being full means that the engine is woken already.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    pub fn order(&self, command: Command) -> Result<(), super::SourceError> {
+        self.commands.send(command).map_err(|_| super::SourceError::Stopped)?;
+        self.wake();
+        Ok(())
+    }
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn now_nanos() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}
