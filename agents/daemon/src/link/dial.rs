@@ -5,7 +5,7 @@ use super::{
     pump::{FramePeer, Pump},
     session,
 };
-use crate::stub::source::{self, Follow, FollowOptions, Source};
+use crate::stub::{self as source, Follow, FollowOptions};
 use crate::{
     agent::{Context, lock},
     backoff::Backoff,
@@ -18,7 +18,7 @@ use model::{
     agent_status::{LinkState, OutStatus, Progress},
     elements::synchronization::Synchronization,
 };
-use replication::{peer::Peer, session::SessionError};
+use replication::{peer::Peer, session::SessionError, source::Source};
 use std::{
     io,
     sync::{

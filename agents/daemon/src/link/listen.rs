@@ -200,7 +200,7 @@ impl Greeted {
         let (peer, pump) = Pump::start(self.reader, self.writer);
         let target = admission.target.clone();
         let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| {
-            crate::stub::target::serve(&target, peer, stop)
+            replication::target::serve(&target, peer, stop)
         };
         let ended = session::run(format!("target {}", self.scenario), peer, pump, &admission.stop, work).await;
         ended.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))

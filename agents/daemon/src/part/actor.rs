@@ -7,7 +7,6 @@ use super::{
     role::{RoleFile, Taken},
     side::{Open, Side},
 };
-use crate::stub::target::Target;
 use crate::{
     agent::{Context, lock},
     checks::{self, CheckReport},
@@ -17,6 +16,7 @@ use crate::{
     service::{self, ServiceReport},
 };
 use model::{Assignment, Epoch, ScenarioName, Stream};
+use replication::target::Target;
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},

@@ -84,7 +84,7 @@ impl Converging {
                 self.close_side().await;
             }
             self.open(shape).await;
-            self.tell_epoch();
+            self.tell_epoch().await;
             self.dial(moves);
             if !self.take_role(moves).await {
                 break;
@@ -202,12 +202,21 @@ impl Converging {
     }
 
     /// New batches carry the epoch of the assignment. An epoch that was only heard is another host's.
-    fn tell_epoch(&self) {
-        let state = lock(&self.part.state);
-        if let Side::Source(open) = &state.open.side
-            && !state.situation().stale()
-        {
-            open.source.set_epoch(state.assignment.epoch);
+    async fn tell_epoch(&self) {
+        let told = {
+            let mut state = lock(&self.part.state);
+            let (epoch, stale) = (state.assignment.epoch, state.situation().stale());
+            match &mut state.open.side {
+                Side::Source(open) if open.epoch != epoch && !stale => {
+                    open.epoch = epoch;
+                    Some((open.source.clone(), epoch))
+                }
+                _ => None,
+            }
+        };
+        if let Some((source, epoch)) = told {
+            // Waits while the source is busy: whatever is asked of it afterwards comes after this.
+            let _ = tokio::task::spawn_blocking(move || source.set_epoch(epoch)).await;
         }
     }
 

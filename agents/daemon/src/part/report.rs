@@ -6,12 +6,12 @@ use super::{
     side::{Shape, Side, SourceShape, TargetShape},
 };
 use crate::agent::lock;
-use crate::stub::source::SourceReport;
 use model::{
     AssignmentStatus,
     agent_status::{OutStatus, RootStatus, ServiceStatus, SourceStatus, TargetStatus},
     elements::roots::Root,
 };
+use replication::source::SourceReport;
 
 impl Part {
     /// Everything this part sees now. Locks of the replication crate may be waited for: not for the loop of a runtime.

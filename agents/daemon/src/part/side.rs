@@ -1,15 +1,15 @@
 //! The side of the streams a part has open: the source of some, the target of one, or nothing.
 
-use crate::stub::{
-    source::{self, Source, SourceConfig},
-    target::{self, Target, TargetConfig},
-};
 use crate::{disk::DiskError, text};
 use model::{
     Assignment, Direction, Epoch, MemberName, ScenarioName, Stream,
     elements::{roots::Root, spool::Spool},
 };
 use replication::root::RootConfig;
+use replication::{
+    source::{self, Source, SourceConfig},
+    target::{self, Target, TargetConfig},
+};
 use std::path::{Path, PathBuf};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -30,6 +30,8 @@ pub enum Side {
 pub struct OpenSource {
     pub shape: SourceShape,
     pub source: Source,
+    /// The epoch that its new batches carry.
+    pub epoch: Epoch,
 }
 
 pub struct OpenTarget {
@@ -142,7 +144,7 @@ impl Place {
             Shape::Source(shape) => {
                 target::forget(&self.directory).map_err(|e| format!("cannot forget the target's map: {e}"))?;
                 let source = Source::open(self.source_config(&shape, epoch)).map_err(|e| text::chain(&e))?;
-                Ok(Side::Source(OpenSource { shape, source }))
+                Ok(Side::Source(OpenSource { shape, source, epoch }))
             }
             Shape::Target(shape) => {
                 source::forget(&self.directory, &self.spool(spool))

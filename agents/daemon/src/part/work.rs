@@ -1,7 +1,11 @@
 //! Carries out errands, each in a task of its own.
 
-use super::{actor::Part, environment, side::Side};
-use crate::stub::source::{self, Source};
+use super::{
+    actor::{Part, State},
+    environment,
+    side::Side,
+};
+use crate::stub as source;
 use crate::{
     agent::lock,
     checks, errands,
@@ -18,6 +22,7 @@ use model::{
     errand::{Comparison, DIFFERENCES_LISTED_MAX, ErrandResult, Work},
     units::Period,
 };
+use replication::source::Source;
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -67,14 +72,15 @@ async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOu
 
 /// The mark that holds everything written before now. On a fenced host that is: after its services have stopped.
 async fn barrier(part: &Arc<Part>) -> Result<ErrandOutcome, String> {
-    let ready = part
-        .until(Instant::now() + READY_WITHIN, |state| {
-            let settled = state.assignment.role != Role::Fenced || state.taken.role == Role::Fenced;
-            state.open.source().cloned().filter(|_| settled)
-        })
-        .await;
-    let source = ready.ok_or("the source is not open here")?;
-    let taken = tokio::task::spawn_blocking(move || source.barrier(std::time::Instant::now() + BARRIER_WITHIN)).await;
+    // However long the services take to stop: the order is withdrawn when nobody wants to wait any more.
+    let fenced = |state: &State| {
+        let settled = state.assignment.role != Role::Fenced || state.taken.role == Role::Fenced;
+        settled.then_some(())
+    };
+    while part.until(Instant::now() + READY_WITHIN, fenced).await.is_none() {}
+    let open = part.until(Instant::now() + READY_WITHIN, |state| state.open.source().cloned()).await;
+    let source = open.ok_or("the source is not open here")?;
+    let taken = tokio::task::spawn_blocking(move || source.barrier(BARRIER_WITHIN)).await;
     let mark = taken.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))?;
     let message = format!("everything written before is in batches up to {mark}");
     Ok(ErrandOutcome::Done(ErrandResult { message, mark: Some(mark), ..ErrandResult::default() }))
@@ -131,7 +137,7 @@ async fn check_all(part: &Part) -> Result<ErrandOutcome, String> {
 
 /// The outgoing links, once there is one for each outgoing stream.
 async fn links(part: &Part) -> Result<Vec<Arc<OutLink>>, String> {
-    let all = |state: &super::actor::State| {
+    let all = |state: &State| {
         let out = state.assignment.streams.iter().filter(|s| s.direction == model::Direction::Out).count();
         (out > 0 && state.links.len() == out).then(|| state.links.clone())
     };
