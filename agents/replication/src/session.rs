@@ -15,6 +15,9 @@ pub enum SessionError {
     Refused(String),
     #[error("root is halted: {0}")]
     Halted(#[from] Halt),
+    /// The target is not what its map says; it is synchronized again by the next session.
+    #[error("the target was changed by hand: {0}")]
+    Drifted(String),
     #[error("{what} failed")]
     Io { what: String, source: std::io::Error },
     #[error("the state on disk cannot be used")]

@@ -1,0 +1,308 @@
+//! The target's map and disk together: batches in, marks out, and recovery. Used by one session at a time.
+
+use super::disk::Disk;
+use super::incoming::{Incoming, protocol};
+use super::map::Map;
+use super::place::{Placing, Result};
+use super::{carry, check, mirror};
+use crate::message::{BatchKind, Message, OrphanPolicy};
+use crate::root::HeldRoot;
+use crate::session::SessionError;
+use crate::{beneath, failpoint};
+use model::{Epoch, Mark};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a target holds, as `Welcome` says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    pub lineage: Option<Vec<u8>>,
+    pub synced: Option<Mark>,
+    /// A synchronization was begun and not ended.
+    pub dirty: bool,
+    /// It was changed by hand since the last one.
+    pub drifted: bool,
+}
+
+/// What became of a batch that is in place.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    /// What this host could not make exact.
+    pub problems: Vec<String>,
+    /// What was there and is not any more.
+    pub lost: Vec<String>,
+}
+
+pub(super) struct Engine {
+    map: Map,
+    disk: Disk,
+    incoming: Option<Incoming>,
+}
+
+/// Most paths of what was set aside that are remembered for people.
+const PATHS_MAX: u64 = 100;
+
+impl Engine {
+    /// Opens the map at `path`, carries out what a crash interrupted, and forgets everything when the roots are not
+    /// those the map was made of.
+    pub fn open(path: &Path, roots: Arc<Vec<HeldRoot>>) -> Result<Self> {
+        let ids: String = roots.iter().map(|root| format!("{} {}\n", root.config.name, root.id())).collect();
+        let mut engine = Self { map: Map::open(path)?, disk: Disk::new(roots)?, incoming: None };
+        if engine.map.value("roots")?.as_deref() != Some(ids.as_bytes()) {
+            engine.map.begin()?;
+            mirror::reset(&engine.map, &mut engine.disk)?;
+            for key in ["lineage", "synced", "dirty", "drifted"] {
+                engine.map.set_value(key, None)?;
+            }
+            engine.map.set_value("roots", Some(ids.as_bytes()))?;
+            engine.map.commit()?;
+        }
+        Ok(engine)
+    }
+
+    pub fn roots(&self) -> Arc<Vec<HeldRoot>> {
+        self.disk.roots.clone()
+    }
+
+    pub fn position(&self) -> Result<Position> {
+        Ok(Position {
+            lineage: self.map.value("lineage")?,
+            synced: self.map.mark("synced")?,
+            dirty: self.map.value("dirty")?.is_some(),
+            drifted: self.map.value("drifted")?.is_some(),
+        })
+    }
+
+    /// Whether no batch is being received.
+    pub fn is_idle(&self) -> bool {
+        self.incoming.is_none()
+    }
+
+    /// Drops a batch that was not ended, and ends one that was recorded and not wholly placed.
+    pub fn recover(&mut self) -> Result<Placed> {
+        self.abandon();
+        let placed = if self.map.mark("pending")?.is_some() { self.place_pending()? } else { Placed::default() };
+        self.sweep()?;
+        Ok(placed)
+    }
+
+    /// Drops a batch that was not ended; what was staged for it is swept later.
+    pub fn abandon(&mut self) {
+        self.incoming = None;
+        self.map.rollback();
+        self.disk.close_all();
+    }
+
+    /// Removes what earlier attempts left in the staging directories. Only when no recorded batch needs it.
+    fn sweep(&mut self) -> Result<()> {
+        let failed = |e| SessionError::io("sweeping a staging directory")(e);
+        for root in self.disk.roots.clone().iter() {
+            let staging = self.disk.staging(root.index)?;
+            for name in beneath::names(staging.as_fd()).map_err(failed)? {
+                if name.starts_with(b"m") {
+                    let why = "left between two places by an interrupted synchronization";
+                    let epoch = self.epoch()?;
+                    super::quarantine::set_aside(root, epoch, staging.as_fd(), &name, &name, why).map_err(failed)?;
+                } else {
+                    beneath::remove_all(staging.as_fd(), &name).map_err(failed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose quarantine is used: that of the divergence, else that of the batch or of the position.
+    fn epoch(&self) -> Result<Epoch> {
+        let set_aside = self.map.mark("mirror.setAside")?;
+        let known = set_aside.or(self.map.mark("pending")?).or(self.map.mark("synced")?);
+        Ok(known.map_or(Epoch(0), |mark| mark.epoch))
+    }
+
+    // --- batches
+
+    pub fn begin_batch(&mut self, mark: Mark, kind: BatchKind) -> Result<()> {
+        if self.incoming.is_some() {
+            return protocol("a batch within a batch");
+        }
+        if mark.epoch.0.checked_add(1).is_none() || mark.batch.checked_add(1).is_none() {
+            return protocol("a mark that cannot be");
+        }
+        let position = self.position()?;
+        if position.lineage.is_none() {
+            return protocol("a batch before any synchronization");
+        }
+        match (kind, position.synced.filter(|_| !position.dirty)) {
+            (BatchKind::Part, _) => {}
+            (_, None) => return protocol("a change before the synchronization ended"),
+            (_, Some(synced)) if mark <= synced => {
+                return protocol(format!("batch {mark}, which is not after {synced}"));
+            }
+            (BatchKind::Live, Some(synced)) if mark.epoch == synced.epoch && mark.batch != synced.batch + 1 => {
+                return protocol(format!("batch {mark} after {synced}: some are missing"));
+            }
+            _ => {}
+        }
+        self.incoming = Some(Incoming::begin(&self.map, mark, kind)?);
+        Ok(())
+    }
+
+    pub fn record(&mut self, message: Message) -> Result<()> {
+        match &mut self.incoming {
+            Some(incoming) => incoming.take(&self.map, &mut self.disk, message),
+            None => protocol("a record outside of a batch"),
+        }
+    }
+
+    /// Checks the batch, puts it on the disk whole, records it, and places it.
+    pub fn end_batch(&mut self, mark: Mark, records: u64, digest: [u8; 32]) -> Result<Placed> {
+        let Some(mut incoming) = self.incoming.take() else { return protocol("the end of no batch") };
+        incoming.check_end(mark, records, digest)?;
+        if records == 0 {
+            if incoming.kind != BatchKind::Part {
+                self.map.set_mark("synced", Some(mark))?;
+            }
+            self.map.commit()?;
+            return Ok(Placed::default());
+        }
+        let links = self.map.pending_links()?;
+        check::check(&self.map, &self.disk, &links)?;
+        carry::settle(&self.map, &mut self.disk, &links, &mut incoming.problems)?;
+        incoming.sync(&self.disk)?;
+        self.map.set_mark("pending", Some(mark))?;
+        self.map.set_value("pending.kind", Some(&[incoming.kind as u8]))?;
+        self.map.commit()?;
+        let mut placed = self.place_pending()?;
+        placed.problems.append(&mut incoming.problems);
+        Ok(placed)
+    }
+
+    /// Places the recorded batch. After an error it is still recorded, and placed by the next `recover`.
+    fn place_pending(&mut self) -> Result<Placed> {
+        let placed = self.try_place();
+        if placed.is_err() {
+            self.map.rollback();
+            self.disk.close_all();
+        }
+        placed
+    }
+
+    fn try_place(&mut self) -> Result<Placed> {
+        let Some(mark) = self.map.mark("pending")? else { return Ok(Placed::default()) };
+        let is_part = self.map.value("pending.kind")?.as_deref() == Some(&[BatchKind::Part as u8]);
+        let set_aside = self.map.mark("mirror.setAside")?;
+        let dirty = self.map.value("dirty")?.is_some();
+        let epoch = set_aside.filter(|_| dirty).map_or(mark.epoch, |mark| mark.epoch);
+        self.map.begin()?;
+        let mut placing = Placing::new(&self.map, &mut self.disk, epoch, dirty && set_aside.is_none());
+        placing.run()?;
+        let placed = Placed { problems: placing.problems, lost: placing.lost };
+        self.map.clear_pending()?;
+        if !is_part {
+            self.map.set_mark("synced", Some(mark))?;
+        }
+        if !placed.lost.is_empty() {
+            self.map.set_value("drifted", Some(&[1]))?;
+        }
+        failpoint::pass("target.index.commit");
+        self.map.commit()?;
+        Ok(placed)
+    }
+
+    // --- synchronization
+
+    /// Forgets what was known, durably, before anything of a synchronization is done.
+    pub fn begin_mirror(&mut self, lineage: &[u8], orphans: OrphanPolicy, set_aside: Option<Epoch>) -> Result<()> {
+        self.recover()?;
+        self.map.begin()?;
+        mirror::reset(&self.map, &mut self.disk)?;
+        self.map.set_value("lineage", Some(lineage))?;
+        self.map.set_mark("synced", None)?;
+        self.map.set_value("dirty", Some(&[1]))?;
+        self.map.set_value("drifted", None)?;
+        self.map.set_value("mirror.orphans", Some(&[orphans as u8]))?;
+        self.map.set_mark("mirror.setAside", set_aside.map(|epoch| Mark { epoch, batch: 0 }))?;
+        if let Some(epoch) = set_aside
+            && self.set_aside_epoch()? != Some(epoch)
+        {
+            self.map.set_mark("setAside", Some(Mark { epoch, batch: 0 }))?;
+            self.map.set_value("setAside.paths", None)?;
+            self.map.set_value("setAside.lists", None)?;
+        }
+        self.map.commit()?;
+        Ok(())
+    }
+
+    fn set_aside_epoch(&self) -> Result<Option<Epoch>> {
+        Ok(self.map.mark("setAside")?.map(|mark| mark.epoch))
+    }
+
+    /// Moves one path to the quarantine of the epoch that `Mirror` gave.
+    pub fn set_aside(&mut self, root: u32, path: &[u8], why: &str) -> Result<()> {
+        let dirty = self.map.value("dirty")?.is_some();
+        let Some(Mark { epoch, .. }) = self.map.mark("mirror.setAside")?.filter(|_| dirty) else {
+            return protocol("setting something aside outside of such a synchronization");
+        };
+        if self.incoming.is_some() {
+            return protocol("setting something aside within a batch");
+        }
+        let mut placing = Placing::new(&self.map, &mut self.disk, epoch, false);
+        if !mirror::set_aside(&mut placing, root, path, why)? {
+            return Ok(());
+        }
+        let count = self.map.mark("setAside")?.map_or(0, |mark| mark.batch);
+        let append = |key: &str, limit: u64, line: &str| -> Result<()> {
+            let mut text = self.map.value(key)?.unwrap_or_default();
+            if count < limit && !text.split(|b| *b == b'\n').any(|known| known == line.as_bytes()) {
+                text.extend_from_slice(format!("{line}\n").as_bytes());
+                self.map.set_value(key, Some(&text))?;
+            }
+            Ok(())
+        };
+        self.map.begin()?;
+        append("setAside.paths", PATHS_MAX, &crate::compare::escape(path))?;
+        append("setAside.lists", u64::MAX, &super::quarantine::list_path(self.disk.root(root)?, epoch))?;
+        self.map.set_mark("setAside", Some(Mark { epoch, batch: count + 1 }))?;
+        self.map.commit()?;
+        Ok(())
+    }
+
+    /// What was set aside since the member began to follow.
+    pub fn set_aside_report(&self) -> Result<Option<model::agent_status::SetAside>> {
+        let Some(mark) = self.map.mark("setAside")? else { return Ok(None) };
+        let lines = |key| -> Result<Vec<String>> {
+            let text = self.map.value(key)?.unwrap_or_default();
+            Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+        };
+        let list = lines("setAside.lists")?.join(", ");
+        let paths = lines("setAside.paths")?;
+        Ok(Some(model::agent_status::SetAside { epoch: mark.epoch, entries: mark.batch, paths, list }))
+    }
+
+    /// Ends a synchronization at `mark`: treats what the source does not have, when it has said all it has.
+    pub fn end_mirror(&mut self, mark: Mark, complete: bool) -> Result<Placed> {
+        if self.incoming.is_some() || self.map.value("dirty")?.is_none() {
+            return protocol("the end of a synchronization that was not begun");
+        }
+        let policy = match self.map.value("mirror.orphans")?.as_deref() {
+            Some([byte]) if *byte == OrphanPolicy::Keep as u8 => OrphanPolicy::Keep,
+            Some([byte]) if *byte == OrphanPolicy::Delete as u8 => OrphanPolicy::Delete,
+            _ => OrphanPolicy::Quarantine,
+        };
+        let epoch = self.map.mark("mirror.setAside")?.map_or(mark.epoch, |mark| mark.epoch);
+        self.disk.close_all();
+        self.map.begin()?;
+        let mut placing = Placing::new(&self.map, &mut self.disk, epoch, false);
+        if complete {
+            mirror::treat_orphans(&mut placing, policy)?;
+        }
+        placing.settle_directories()?;
+        placing.sync()?;
+        let placed = Placed { problems: placing.problems, lost: placing.lost };
+        self.map.set_mark("synced", Some(mark))?;
+        self.map.set_value("dirty", None)?;
+        failpoint::pass("target.index.commit");
+        self.map.commit()?;
+        Ok(placed)
+    }
+}

@@ -1,0 +1,494 @@
+//! Placing a recorded batch, in five passes: what loses its place steps aside, what is new or moved takes its place,
+//! what has no name left goes, then meta, then the directories' own meta.
+//!
+//! The passes are a function of the map and the recorded batch alone, and every step first looks whether it was done:
+//! an inode is known again by number and handle. So after a crash the same passes are run again from the start.
+
+use super::check::Depths;
+use super::disk::{Disk, Found, Location, find};
+use super::incoming::{make_inode, note, stage_name};
+use super::map::{FileId, Known, Map, NOTHING, Name, Staged, limbo, limbo_root, root_index};
+use crate::listing::joined;
+use crate::meta::{ObjectKind, Oid};
+use crate::session::SessionError;
+use crate::{beneath, failpoint, meta_io};
+use model::Epoch;
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+/// Up to as many directories and files are synced one by one; whole file systems otherwise.
+const SYNCED_ALONE_MAX: usize = 64;
+
+pub(super) type Result<T> = std::result::Result<T, SessionError>;
+
+/// One run over a recorded batch.
+pub(super) struct Placing<'a> {
+    pub map: &'a Map,
+    pub disk: &'a mut Disk,
+    /// Whose quarantine takes what is in the way and not ours.
+    pub epoch: Epoch,
+    /// Whether unknown files that are in the way are replaced: during a synchronization that sets nothing aside.
+    pub replaces: bool,
+    /// Directories whose entries were changed; their meta is put right last.
+    pub touched: BTreeSet<Oid>,
+    unsynced: Vec<OwnedFd>,
+    sync_all: bool,
+    pub problems: Vec<String>,
+    /// What was known and is not there any more: the target was changed by hand.
+    pub lost: Vec<String>,
+    /// Where the directories in limbo were: their leftovers keep that path.
+    origins: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl<'a> Placing<'a> {
+    pub fn new(map: &'a Map, disk: &'a mut Disk, epoch: Epoch, replaces: bool) -> Self {
+        let (touched, unsynced, problems, lost, origins) = Default::default();
+        Self { map, disk, epoch, replaces, touched, unsynced, sync_all: false, problems, lost, origins }
+    }
+
+    /// Runs all passes, inside a transaction of the map which the caller commits.
+    pub fn run(&mut self) -> Result<()> {
+        let links = self.map.pending_links()?;
+        let mut depths = Depths::default();
+        self.disk.close_all();
+        for link in &links {
+            self.step_aside(link)?;
+        }
+        for name in self.places(&links, &mut depths)? {
+            failpoint::pass("target.place");
+            self.place(&name)?;
+        }
+        for link in links.iter().filter(|link| link.oid == NOTHING) {
+            if let Some(oid) = self.map.child(link.parent, &link.name)? {
+                self.remove(&Name { oid, ..link.clone() })?;
+            }
+        }
+        for name in self.map.in_limbo()? {
+            if self.map.future_names(name.oid)?.is_empty() {
+                self.remove(&name)?;
+            }
+        }
+        self.settle_meta()?;
+        self.settle_directories()?;
+        self.sync()
+    }
+
+    // --- stepping aside
+
+    /// Makes room for what the batch puts at a name, if renaming over it does not do.
+    fn step_aside(&mut self, link: &Name) -> Result<()> {
+        let Some(old) = self.map.child(link.parent, &link.name)?.filter(|old| *old != link.oid) else { return Ok(()) };
+        let old_name = Name { oid: old, ..link.clone() };
+        let old_kind = self.map.known(old)?.map(|known| known.meta.kind);
+        let moves = self.staged(old)?.is_none() && !self.map.future_names(old)?.is_empty();
+        if moves && !self.map.keeps_a_name(old)? {
+            return self.to_limbo(&old_name);
+        }
+        if link.oid == NOTHING {
+            return Ok(());
+        }
+        if old_kind == Some(ObjectKind::Directory) {
+            return self.to_limbo(&old_name);
+        }
+        if self.map.kind(link.oid)? == Some(ObjectKind::Directory) {
+            self.remove_name(&old_name)?;
+        }
+        Ok(())
+    }
+
+    fn to_limbo(&mut self, name: &Name) -> Result<()> {
+        let Some(location) = self.disk.locate(self.map, name.parent)? else { return Ok(()) };
+        let aside = limbo_name(name.oid);
+        self.origins.insert(aside.clone(), self.origin(&location, &name.name));
+        let staging = self.disk.staging(location.root)?;
+        let id = self.map.known(name.oid)?.map(|known| known.id);
+        let dir = self.disk.dir(self.map, name.parent)?;
+        let done = find(staging.as_fd(), &aside)?.is_some_and(|found| Some(&found.id) == id.as_ref());
+        if let Some(dir) = dir.filter(|_| !done)
+            && find(dir.as_fd(), &name.name)?.is_some_and(|found| Some(&found.id) == id.as_ref())
+        {
+            failpoint::pass("target.place");
+            rename((&dir, &name.name), (&staging, &aside))?;
+        }
+        self.touched.insert(name.parent);
+        self.map.unlink(name.parent, &name.name)?;
+        self.map.link(&Name { parent: limbo(location.root), name: aside, oid: name.oid })?;
+        Ok(())
+    }
+
+    fn staged(&self, oid: Oid) -> Result<Option<Staged>> {
+        Ok(self.map.pending(oid)?.and_then(|pending| pending.staged))
+    }
+
+    // --- taking a place
+
+    /// The names to be filled: directories first, the upper ones before the lower ones.
+    fn places(&self, links: &[Name], depths: &mut Depths) -> Result<Vec<Name>> {
+        let mut directories = Vec::new();
+        let mut others = Vec::new();
+        for name in links.iter().filter(|link| link.oid != NOTHING).cloned().chain(self.map.names_of_staged()?) {
+            if self.map.kind(name.oid)? == Some(ObjectKind::Directory) {
+                directories.push((depths.of(self.map, name.oid)?, name));
+            } else {
+                others.push(name);
+            }
+        }
+        directories.sort();
+        Ok(directories.into_iter().map(|(_, name)| name).chain(others).collect())
+    }
+
+    /// Makes `name` stand for its object.
+    fn place(&mut self, name: &Name) -> Result<()> {
+        let Some(id) = self.future_id(name.oid)? else { return Ok(()) };
+        if let Some(dir) = self.disk.dir(self.map, name.parent)? {
+            let found = find(dir.as_fd(), &name.name)?;
+            if id == FileId::NONE {
+                // It cannot exist here, but what stood at its name has to go.
+                if let Some(old) = self.map.child(name.parent, &name.name)?.filter(|_| found.is_some()) {
+                    self.remove_name(&Name { oid: old, ..name.clone() })?;
+                }
+            } else if found.as_ref().is_none_or(|found| found.id != id) {
+                self.clear_way(&dir, name, found)?;
+                self.bring(&dir, name, &id)?;
+                self.touched.insert(name.parent);
+            }
+        } else {
+            self.lose(name, "the directory it belongs in is not there");
+        }
+        let old = self.map.child(name.parent, &name.name)?.filter(|old| *old != name.oid);
+        self.map.link(name)?;
+        // A repeated run finds it in its place while the map has just put it aside.
+        for aside in self.map.names(name.oid)?.into_iter().filter(|n| limbo_root(n.parent).is_some()) {
+            self.map.unlink(aside.parent, &aside.name)?;
+        }
+        if let Some(old) = old
+            && self.map.first_name(old)?.is_none()
+            && self.map.future_names(old)?.is_empty()
+        {
+            self.map.forget_object(old)?;
+        }
+        Ok(())
+    }
+
+    fn future_id(&self, oid: Oid) -> Result<Option<FileId>> {
+        match self.staged(oid)? {
+            Some(staged) => Ok(Some(staged.id)),
+            None => Ok(self.map.known(oid)?.map(|known| known.id)),
+        }
+    }
+
+    /// Quarantines what is at a name and must not be renamed over: what we did not put there, and directories.
+    fn clear_way(&mut self, dir: &Arc<OwnedFd>, name: &Name, found: Option<Found>) -> Result<()> {
+        let Some(found) = found else { return Ok(()) };
+        let old = self.map.child(name.parent, &name.name)?;
+        let mut ours = false;
+        for oid in [old, Some(name.oid)].into_iter().flatten() {
+            ours |= self.map.known(oid)?.is_some_and(|known| known.id == found.id);
+        }
+        let is_dir = found.is_dir() || self.map.kind(name.oid)? == Some(ObjectKind::Directory);
+        if is_dir || !(ours || self.replaces) {
+            self.quarantine(dir, name.parent, &name.name, "in the way of what the source has there")?;
+        }
+        Ok(())
+    }
+
+    /// Renames or links the inode `id` of the object to its name, which is free or can be renamed over.
+    fn bring(&mut self, dir: &Arc<OwnedFd>, name: &Name, id: &FileId) -> Result<()> {
+        let mut sources = Vec::new();
+        if let Some(staged) = self.staged(name.oid)? {
+            sources.push((limbo(staged.root), staged.name));
+        }
+        sources.extend(self.map.names(name.oid)?.into_iter().map(|from| (from.parent, from.name)));
+        for (parent, from) in sources {
+            let Some(from_dir) = self.disk.dir(self.map, parent)? else { continue };
+            if find(from_dir.as_fd(), &from)?.is_none_or(|found| found.id != *id) {
+                continue;
+            }
+            if limbo_root(parent).is_some() {
+                self.map.unlink(parent, &from)?;
+                return rename((&from_dir, &from), (dir, &name.name));
+            }
+            return self.link_over((parent, &from_dir, &from), (dir, name));
+        }
+        self.remake(dir, name)
+    }
+
+    /// Gives an inode another name, atomically replacing what has it.
+    fn link_over(&mut self, from: (Oid, &Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &Name)) -> Result<()> {
+        let (dir, name) = to;
+        let what = format!("linking object {} to {}", name.oid, name.name.escape_ascii());
+        let roots = (self.disk.locate(self.map, from.0)?, self.disk.locate(self.map, name.parent)?);
+        let (Some(from_root), Some(to_root)) = roots else { return Ok(()) };
+        let staging = self.disk.staging(to_root.root)?;
+        let aside = [b"l".as_slice(), &stage_name(name.oid)].concat();
+        let made = if self.disk.same_mount(from_root.root, to_root.root) {
+            beneath::link((from.1.as_fd(), from.2), (staging.as_fd(), &aside))
+        } else {
+            note(&mut self.problems, "a hard link between roots on different file systems is kept as a copy".into());
+            super::carry::copy((from.1, from.2), (&staging, &aside), &mut self.problems)
+        };
+        made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)))
+            .map_err(SessionError::io(what))
+    }
+
+    /// The inode is nowhere: what has no content is made anew, the rest is lost and has to be sent again.
+    fn remake(&mut self, dir: &Arc<OwnedFd>, name: &Name) -> Result<()> {
+        let Some(mut pending) = self.map.pending(name.oid)? else {
+            self.lose(name, "it is not where it was put");
+            return Ok(());
+        };
+        if pending.meta.kind == ObjectKind::File || pending.staged.is_none() {
+            self.lose(name, "it is not where it was put");
+            return Ok(());
+        }
+        if pending.meta.kind != ObjectKind::Directory {
+            // What is still at the name may be renamed over, so it may go; often there is nothing.
+            let _ = beneath::unlink(dir.as_fd(), &name.name);
+        }
+        let made = make_inode(dir, &name.name, &pending.meta);
+        made.map_err(SessionError::io(format!("making {}", name.name.escape_ascii())))?;
+        if let (Some(found), Some(staged)) = (find(dir.as_fd(), &name.name)?, pending.staged.as_mut()) {
+            staged.id = found.id;
+            let problems = &mut self.problems;
+            meta_io::apply_meta(found.fd.as_fd(), &pending.meta, &mut |problem| note(problems, problem))
+                .map_err(SessionError::io("setting meta"))?;
+        }
+        self.map.set_pending(name.oid, &pending)?;
+        Ok(())
+    }
+
+    pub fn lose(&mut self, name: &Name, why: &str) {
+        note(&mut self.lost, format!("{}: {why}", crate::compare::escape(&name.name)));
+    }
+
+    // --- going
+
+    /// Takes a name away; the object goes with its last one.
+    fn remove(&mut self, name: &Name) -> Result<()> {
+        let kind = self.map.known(name.oid)?.map(|known| known.meta.kind);
+        if kind == Some(ObjectKind::Directory) { self.remove_directory(name) } else { self.remove_name(name) }
+    }
+
+    fn remove_name(&mut self, name: &Name) -> Result<()> {
+        failpoint::pass("target.place");
+        if let Some(dir) = self.disk.dir(self.map, name.parent)?
+            && let Some(found) = find(dir.as_fd(), &name.name)?
+        {
+            if self.map.known(name.oid)?.is_some_and(|known| known.id == found.id) && !found.is_dir() {
+                let removed = beneath::unlink(dir.as_fd(), &name.name);
+                removed.map_err(SessionError::io(format!("removing {}", name.name.escape_ascii())))?;
+            } else {
+                self.quarantine(&dir, name.parent, &name.name, "not what was put there, and its name is gone")?;
+            }
+        }
+        self.forget_name(name)
+    }
+
+    fn forget_name(&mut self, name: &Name) -> Result<()> {
+        self.touched.insert(name.parent);
+        self.map.unlink(name.parent, &name.name)?;
+        if self.map.first_name(name.oid)?.is_none() && root_index(name.oid).is_none() {
+            self.map.forget_object(name.oid)?;
+            self.touched.remove(&name.oid);
+            self.disk.close(name.oid);
+        }
+        Ok(())
+    }
+
+    /// Removes a directory with all that is known in it; what is not known goes to the quarantine.
+    fn remove_directory(&mut self, top: &Name) -> Result<()> {
+        let mut levels = vec![top.clone()];
+        while let Some(level) = levels.last().cloned() {
+            let id = self.map.known(level.oid)?.map(|known| known.id);
+            let parent = self.disk.dir(self.map, level.parent)?;
+            let found = parent.as_ref().map(|dir| find(dir.as_fd(), &level.name)).transpose()?.flatten();
+            let is_ours = found.as_ref().is_some_and(|found| Some(&found.id) == id.as_ref());
+            let below = self.empty(&level, is_ours)?;
+            if !below.is_empty() {
+                levels.extend(below);
+                continue;
+            }
+            levels.pop();
+            if let Some(parent) = parent.as_ref().filter(|_| is_ours) {
+                failpoint::pass("target.place");
+                let removed = beneath::rmdir(parent.as_fd(), &level.name);
+                removed.map_err(SessionError::io(format!("removing {}", level.name.escape_ascii())))?;
+            } else if let Some(parent) = parent.filter(|_| found.is_some()) {
+                self.quarantine(&parent, level.parent, &level.name, "not what was put there, and its name is gone")?;
+            }
+            self.forget_name(&level)?;
+        }
+        Ok(())
+    }
+
+    /// Takes everything but directories out of one; answers the directories that are to go first.
+    fn empty(&mut self, level: &Name, on_disk: bool) -> Result<Vec<Name>> {
+        let mut below = Vec::new();
+        for child in self.map.children(level.oid)? {
+            if self.map.known(child.oid)?.is_some_and(|known| known.meta.kind == ObjectKind::Directory) {
+                below.push(child);
+            } else {
+                self.remove_name(&child)?;
+            }
+        }
+        if !on_disk || !below.is_empty() {
+            return Ok(below);
+        }
+        if let Some(dir) = self.disk.dir(self.map, level.oid)? {
+            for name in beneath::names(dir.as_fd()).map_err(SessionError::io("reading a directory"))? {
+                self.quarantine(&dir, level.oid, &name, "in a directory that is gone at the source")?;
+            }
+        }
+        Ok(below)
+    }
+
+    /// Moves what is at `name` in `dir` to the quarantine under the path it has.
+    pub fn quarantine(&mut self, dir: &Arc<OwnedFd>, parent: Oid, name: &[u8], why: &str) -> Result<()> {
+        let Some(location) = self.disk.locate(self.map, parent)? else { return Ok(()) };
+        let path = self.origin(&location, name);
+        let root = self.disk.root(location.root)?;
+        let moved = super::quarantine::set_aside(root, self.epoch, dir.as_fd(), name, &path, why);
+        if moved.map_err(SessionError::io("moving something to the quarantine"))? {
+            tracing::warn!(path = %crate::compare::escape(&path), why, "moved to the quarantine");
+        }
+        self.touched.insert(parent);
+        Ok(())
+    }
+
+    /// The path of `name` in the directory at `location`, before it or a directory above it was put aside.
+    fn origin(&self, location: &Location, name: &[u8]) -> Vec<u8> {
+        let path = joined(&location.path, name);
+        if !location.in_limbo {
+            return path;
+        }
+        let end = path.iter().position(|b| *b == b'/').unwrap_or(path.len());
+        self.origins.get(&path[..end]).map_or(path.clone(), |origin| [origin, &path[end..]].concat())
+    }
+
+    // --- meta
+
+    /// Makes the map's record of every object of the batch that of the batch, and its meta on the disk too.
+    fn settle_meta(&mut self) -> Result<()> {
+        for oid in self.map.pending_objects()? {
+            let Some(pending) = self.map.pending(oid)? else { continue };
+            let known = self.map.known(oid)?;
+            let named = root_index(oid).is_some() || self.map.first_name(oid)?.is_some();
+            if !named {
+                self.drop_staged(pending.staged.as_ref())?;
+                self.map.forget_object(oid)?;
+                continue;
+            }
+            let Some(id) = pending.staged.as_ref().map(|s| s.id.clone()).or(known.map(|known| known.id)) else { continue };
+            let is_dir = pending.meta.kind == ObjectKind::Directory;
+            let known = Known { id, meta: pending.meta };
+            self.map.set_known(oid, &known)?;
+            if is_dir {
+                self.touched.insert(oid);
+            } else if pending.staged.is_none() {
+                self.apply_in_place(oid, &known)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_in_place(&mut self, oid: Oid, known: &Known) -> Result<()> {
+        let Some(name) = self.map.first_name(oid)?.filter(|_| known.id != FileId::NONE) else { return Ok(()) };
+        let dir = self.disk.dir(self.map, name.parent)?;
+        let found = dir.as_ref().map(|dir| find(dir.as_fd(), &name.name)).transpose()?.flatten();
+        let Some(found) = found.filter(|found| found.id == known.id) else {
+            self.lose(&name, "it is not where it was put");
+            return Ok(());
+        };
+        failpoint::pass("target.meta");
+        let problems = &mut self.problems;
+        meta_io::apply_meta(found.fd.as_fd(), &known.meta, &mut |problem| note(problems, problem))
+            .map_err(SessionError::io(format!("setting owner, mode, attributes and time of {}", name.name.escape_ascii())))?;
+        if known.meta.kind == ObjectKind::File
+            && let Ok(file) = beneath::reopen(found.fd.as_fd())
+        {
+            self.sync_later(file);
+        } else {
+            self.sync_all = true;
+        }
+        Ok(())
+    }
+
+    fn sync_later(&mut self, fd: OwnedFd) {
+        self.sync_all |= self.unsynced.len() >= SYNCED_ALONE_MAX;
+        if !self.sync_all {
+            self.unsynced.push(fd);
+        }
+    }
+
+    /// A new object that got no name in the end.
+    fn drop_staged(&mut self, staged: Option<&Staged>) -> Result<()> {
+        let Some(staged) = staged else { return Ok(()) };
+        match beneath::remove_all(self.disk.staging(staged.root)?.as_fd(), &staged.name) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(SessionError::io("removing what was staged")(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the meta of touched directories right, the lower ones first, as a mode may close the way to them.
+    pub fn settle_directories(&mut self) -> Result<()> {
+        self.touched.extend(self.disk.unlocked.drain(..));
+        let mut depths = Depths::default();
+        let mut directories = Vec::new();
+        for oid in std::mem::take(&mut self.touched) {
+            if limbo_root(oid).is_none() && (root_index(oid).is_some() || self.map.first_name(oid)?.is_some()) {
+                directories.push((std::cmp::Reverse(depths.of(self.map, oid)?), oid));
+            }
+        }
+        directories.sort();
+        self.sync_all |= directories.len() > SYNCED_ALONE_MAX;
+        for (_, oid) in directories {
+            let Some(known) = self.map.known(oid)? else { continue };
+            let Some(dir) = self.disk.dir(self.map, oid)? else {
+                note(&mut self.lost, format!("directory {oid} is not where it was put"));
+                continue;
+            };
+            failpoint::pass("target.meta");
+            let problems = &mut self.problems;
+            meta_io::apply_meta(dir.as_fd(), &known.meta, &mut |problem| note(problems, problem))
+                .map_err(SessionError::io("setting owner, mode, attributes and time of a directory"))?;
+            if !self.sync_all {
+                beneath::fsync(dir.as_fd()).map_err(SessionError::io("syncing a directory"))?;
+            }
+        }
+        self.disk.unlocked.clear();
+        Ok(())
+    }
+
+    pub fn sync(&mut self) -> Result<()> {
+        let failed = |e| SessionError::io("syncing what was placed")(e);
+        if self.sync_all {
+            for root in self.disk.roots.iter() {
+                beneath::syncfs(root.fd()).map_err(failed)?;
+            }
+        }
+        for file in self.unsynced.drain(..).filter(|_| !self.sync_all) {
+            beneath::fsync(file.as_fd()).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an object waits between two places.
+fn limbo_name(oid: Oid) -> Vec<u8> {
+    format!("m{oid}").into_bytes()
+}
+
+/// Renames; a directory that its owner may not write to is opened for the time being.
+fn rename(from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<()> {
+    let names = ((from.0.as_fd(), from.1), (to.0.as_fd(), to.1));
+    let renamed = match beneath::rename(names.0, names.1) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => beneath::open_entry(names.0.0, names.0.1).and_then(|entry| {
+            rustix::fs::chmod(beneath::proc_path(entry.as_fd()), rustix::fs::Mode::RWXU)?;
+            beneath::rename(names.0, names.1)
+        }),
+        other => other,
+    };
+    renamed.map_err(SessionError::io(format!("renaming to {}", to.1.escape_ascii())))
+}
