@@ -7,6 +7,7 @@ use crate::{
         schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
+    demo,
     exit::{Exit, Failure, Outcome},
     output::{
         Clock, Out, Style,
@@ -86,6 +87,7 @@ pub enum Here {
     Schema(schema::Schema),
     Agent(agent::Agent),
     Controller(controller::Controller),
+    Demo(demo::Demo),
 }
 
 /// Time between two progress lines in a log, and on a terminal.
@@ -140,6 +142,10 @@ impl Here {
             Here::Schema(args) => schema::run(cx, &args),
             Here::Agent(args) => agent::run(cx, args),
             Here::Controller(args) => controller::run(cx, &args),
+            Here::Demo(args) => Ok(match demo::run(args) {
+                0 => Exit::Done,
+                code => Exit::from_code(code).unwrap_or(Exit::Failed),
+            }),
         }
     }
 }

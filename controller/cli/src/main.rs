@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod context;
 mod daemon;
+mod demo;
 mod exit;
 mod files;
 mod follow;

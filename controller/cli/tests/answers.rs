@@ -1,16 +1,15 @@
 //! What a controller answers becomes an exit code and words; a run is followed to its end.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
 use model::{
     errand::Comparison,
-    view::{BlockerView, Health, PlanView, RunState, RunView, ScenarioState, ScenarioView, StepView},
+    view::{BlockerView, Health, PlanView, RunState, RunView, ScenarioState, StepView},
 };
 use std::{io::Read, process::Command};
-use support::{Answer, FakeController, said, standin};
-use wire::api::{
-    ApplyResult, Effect, FieldChange, List, ObjectChange, Problem, StoredHost, StoredScenario, WatchEvent,
-};
+use support::{Answer, FakeController, said, standin, stored};
+use wire::api::{List, Problem, StoredHost, StoredScenario, WatchEvent};
 
 fn plan() -> PlanView {
     let step = StepView { path: "1".into(), name: "fence".into(), title: "fence mx1".into(), ..StepView::default() };
@@ -63,7 +62,10 @@ fn a_switchover_is_shown_started_and_followed() {
     for words in ["✓ mx1 and mx2 connected", "fence mx1", "r-1 step 1/1 fence started", "r-1 step 1/1 fence ok"] {
         assert!(said.out.contains(words), "{words} is not in {}", said.out);
     }
-    assert!(said.out.contains("mail is active on mx2.") && said.out.contains("next       standin switchback mail"));
+    assert!(
+        said.out.contains("true now   mail is active on mx2.")
+            && said.out.contains("next       standin switchback mail")
+    );
     let sent: serde_json::Value = serde_json::from_str(&controller.asked("POST /v1/runs")[0]).unwrap();
     assert_eq!(sent["expectRevision"], 7, "what was shown is what is started");
 }
@@ -179,14 +181,6 @@ fn a_lost_answer_is_unknown_and_never_done() {
     assert_eq!(controller.run(&SWITCHOVER).code, Some(3), "a plan changes nothing");
 }
 
-fn stored(state: ScenarioState, health: Health) -> StoredScenario {
-    let mut item = StoredScenario::default();
-    item.metadata.name = "mail".into();
-    item.spec.primary.roots = vec![model::elements::roots::Root::default()];
-    item.status = ScenarioView { state, health, observed_generation: 2, ..ScenarioView::default() };
-    item
-}
-
 #[test]
 fn status_and_get_answer_truthfully() {
     let controller = FakeController::start();
@@ -231,79 +225,6 @@ fn a_comparison_is_a_yes_or_a_no() {
     assert_eq!(controller.run(&["sync", "mail", "--compare-only"]).code, Some(5));
 }
 
-const HOST: &str =
-    "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx1}\nspec: {replicationAddress: 10.0.0.1}\n";
-
-/// A controller to which an apply is one change, and a file with the manifest.
-fn applying() -> (FakeController, tempfile::TempDir, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("host.yaml");
-    std::fs::write(&file, HOST).unwrap();
-    let change = ObjectChange {
-        kind: model::Kind::Scenario,
-        name: "mail".into(),
-        file: "mail.yaml".into(),
-        generation_before: Some(1),
-        generation: 2,
-        fields: vec![FieldChange { path: "spec.x".into(), effect: Effect::Live, ..FieldChange::default() }],
-        deferred_by: None,
-    };
-    let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into() };
-    let controller = FakeController::start();
-    controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
-    controller.json("POST /v1/diff", &result).json("POST /v1/apply", &result);
-    (controller, dir, file.display().to_string())
-}
-
-#[test]
-fn an_apply_needs_a_yes_and_sends_what_was_shown() {
-    let (controller, _dir, file) = applying();
-    let said = controller.run(&["diff", "-f", &file]);
-    assert_eq!((said.code, said.err.as_str()), (Some(1), ""));
-    assert_eq!(controller.run(&["diff", "-f", &file, "--exit-zero"]).code, Some(0));
-    let said = controller.run(&["apply", "-f", &file]);
-    assert_eq!(said.code, Some(6));
-    assert!(said.err.contains(&format!("help: standin apply -f {file} --yes")), "{}", said.err);
-    assert!(controller.asked("POST /v1/apply").is_empty());
-    let said = controller.run(&["apply", "-f", &file, "--yes"]);
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.out.contains("~ Scenario/mail   changed, generation 2"), "{}", said.out);
-    let sent: serde_json::Value = serde_json::from_str(&controller.asked("POST /v1/apply")[0]).unwrap();
-    assert_eq!((&sent["expect"], &sent["dryRun"]), (&"d1".into(), &false.into()));
-}
-
-#[test]
-fn a_bad_manifest_is_not_sent() {
-    let (controller, _dir, file) = applying();
-    std::fs::write(&file, HOST.replace("spec:", "sepc:")).unwrap();
-    let said = controller.run(&["apply", "-f", &file, "--yes"]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("error[DR") && said.err.contains("nothing was changed"), "{}", said.err);
-    assert!(controller.asked("POST /v1/diff").is_empty() && controller.asked("POST /v1/apply").is_empty());
-}
-
-#[test]
-fn waiting_after_an_apply_ends_with_the_truth() {
-    let wait = |first: ScenarioState, then: ScenarioState, more: &[&str]| {
-        let (controller, _dir, file) = applying();
-        controller.json("GET /v1/scenarios", &List::new(vec![stored(first, Health::Ok)]));
-        let scenario = Some(stored(then, Health::Ok));
-        let seen = serde_json::to_string(&WatchEvent { scenario, ..WatchEvent::default() }).unwrap();
-        controller.on("GET /v1/watch?kind=scenario", Answer::Events(vec![seen]));
-        let mut args = vec!["apply", "-f", &file, "--yes", "--wait"];
-        args.extend(more);
-        controller.run(&args)
-    };
-    use ScenarioState::{Halted, Protecting, Synchronizing};
-    let said = wait(Synchronizing, Protecting, &[]);
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.err.contains("mail: protected"), "{}", said.err);
-    assert_eq!(wait(Synchronizing, Halted, &[]).code, Some(5), "it cannot succeed any more");
-    let said = wait(Synchronizing, Synchronizing, &["--timeout", "200ms"]);
-    assert_eq!(said.code, Some(7));
-    assert!(said.err.contains("what was applied stays applied"), "{}", said.err);
-}
-
 #[test]
 fn a_watch_ends_when_nobody_reads() {
     let controller = FakeController::start();
@@ -319,4 +240,17 @@ fn a_watch_ends_when_nobody_reads() {
     let mut command = standin(&controller.socket(), &["get", "scenarios", "-w"]);
     command.stdout(writer);
     assert_eq!(said(command).code, Some(0));
+}
+
+#[test]
+fn a_controller_that_goes_away_is_waited_for() {
+    let controller = FakeController::start();
+    controller.json("POST /v1/plans", &plan()).json("POST /v1/runs", &run(RunState::Running, "asked"));
+    controller.json("GET /v1/runs/r-1", &run(RunState::Running, "asked"));
+    controller.on(WATCH, Answer::Nothing).on(WATCH, Answer::Nothing);
+    controller.on(WATCH, Answer::Events(vec![event(run(RunState::Done, "reached"))]));
+    let said = controller.run(&SWITCHOVER);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(said.err.matches("the run goes on once it is back").count(), 1, "{}", said.err);
+    assert_eq!(said.out.matches("fence started").count(), 1, "each change is told once: {}", said.out);
 }

@@ -1,4 +1,5 @@
 //! Wrong input and missing answers: the exit code and the words, for each.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -75,9 +75,11 @@ mod tests {
         write(&active, 1, "a");
         write(&other.join(".standin/quarantine/2"), 2, "b");
         write(&active, 4, "other");
-        let confirmed: Vec<(u64, String)> = [(1, "a"), (2, "b"), (3, "c"), (4, "d")].map(|(n, t)| (n, t.to_owned())).into();
+        let confirmed: Vec<(u64, String)> =
+            [(1, "a"), (2, "b"), (3, "c"), (4, "d")].map(|(n, t)| (n, t.to_owned())).into();
         let accounts = Accounts::of(&confirmed, &active, &[other]);
-        let expected = Accounts { confirmed: 4, in_the_shop: 1, set_aside: vec![2], lost: vec![3, 4], doubled: vec![4] };
+        let expected =
+            Accounts { confirmed: 4, in_the_shop: 1, set_aside: vec![2], lost: vec![3, 4], doubled: vec![4] };
         assert_eq!(accounts, expected);
     }
 }

@@ -1,11 +1,6 @@
 //! The files of the demo: manifests, daemon configurations and the two scripts of each host.
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::{fs, io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
 
 /// The scenario's name, which the tour types to confirm.
 pub const SCENARIO: &str = "shop";

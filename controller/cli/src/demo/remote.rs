@@ -1,6 +1,9 @@
 //! Lets another terminal break and mend things in a running demo.
 
-use super::{manifests::HOSTS, town::{self, Town}};
+use super::{
+    manifests::HOSTS,
+    town::{self, Town},
+};
 use anyhow::{Context, Result, bail};
 use std::{
     fs,

@@ -155,8 +155,10 @@ fn answer(mut client: TcpStream, orders: &Path) -> io::Result<()> {
 }
 
 fn front_page(orders: &Path) -> String {
-    let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    let last = entries(orders).filter(|shelf| !shelf.ends_with(".standin")).max().and_then(|shelf| entries(&shelf).max());
+    let entries =
+        |path: &Path| fs::read_dir(path).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let last =
+        entries(orders).filter(|shelf| !shelf.ends_with(".standin")).max().and_then(|shelf| entries(&shelf).max());
     let number = last.and_then(|path| path.file_name()?.to_str()?.parse::<u64>().ok());
     number.map_or("no order yet\n".to_owned(), |number| format!("last order {number}\n"))
 }

@@ -68,7 +68,8 @@ impl Tour {
         let locked = town.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = locked.directory().display().to_string();
         say(&format!("$ standin apply -f {directory}/dr --yes --wait"))?;
-        let status = locked.command(&["apply", "-f", &locked.manifests(""), "--yes", "--wait", "--timeout", "1m"]).status()?;
+        let status =
+            locked.command(&["apply", "-f", &locked.manifests(""), "--yes", "--wait", "--timeout", "1m"]).status()?;
         ensure!(status.success(), "apply --wait ended with {status}");
         let front = locked.front.address();
         let buyer = Buyer::start(front)?;
@@ -183,7 +184,12 @@ impl Tour {
         self.orders_go_on(A_FEW)?;
         let accounts = self.accounts();
         say(&format!("set aside on mx1: {}", numbers(&accounts.set_aside)))?;
-        ensure!(!self.script || accounts.set_aside == self.missing, "set aside {:?}, missing {:?}", accounts.set_aside, self.missing);
+        ensure!(
+            !self.script || accounts.set_aside == self.missing,
+            "set aside {:?}, missing {:?}",
+            accounts.set_aside,
+            self.missing
+        );
         self.wait_until("mx2 follows again", |town| follows(town, HOSTS[1]))?;
         self.show(&["status"], 0)
     }
@@ -194,7 +200,8 @@ impl Tour {
 
     /// Runs a command before the person's eyes and insists on its exit code.
     fn show(&self, arguments: &[&str], exit: i32) -> Result<()> {
-        let short: Vec<String> = arguments.iter().map(|word| word.replace(&self.town().directory().display().to_string(), ".")).collect();
+        let short: Vec<String> =
+            arguments.iter().map(|word| word.replace(&self.town().directory().display().to_string(), ".")).collect();
         say(&format!("$ standin {}", short.join(" ")))?;
         let mut command = self.town().command(arguments);
         let status = command.status()?;
@@ -228,7 +235,11 @@ impl Tour {
     fn nothing_missing(&self) -> Result<()> {
         let gap = self.buyer.take_longest_gap();
         let missing = self.not_in_the_shop();
-        say(&format!("all {} orders are there; the longest wait of a buyer was {:.1}s", self.buyer.confirmed(), gap.as_secs_f64()))?;
+        say(&format!(
+            "all {} orders are there; the longest wait of a buyer was {:.1}s",
+            self.buyer.confirmed(),
+            gap.as_secs_f64()
+        ))?;
         if missing.is_empty() { Ok(()) } else { bail!("missing orders: {}", numbers(&missing)) }
     }
 

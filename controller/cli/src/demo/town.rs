@@ -115,7 +115,12 @@ impl Town {
     pub fn quietly(&self, arguments: &[&str]) -> Result<Output> {
         let output = self.command(arguments).output()?;
         if !output.status.success() {
-            bail!("standin {} ended with {}: {}", arguments.join(" "), output.status, String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "standin {} ended with {}: {}",
+                arguments.join(" "),
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(output)
     }
@@ -191,9 +196,8 @@ impl Drop for Town {
 pub fn exit_with_the_demo(town: &Path) {
     let alive = town.join("alive");
     loop {
-        let free = File::open(&alive).map(|file| {
-            rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_ok()
-        });
+        let free = File::open(&alive)
+            .map(|file| rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_ok());
         if free.unwrap_or(true) {
             std::process::exit(0);
         }

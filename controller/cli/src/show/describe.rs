@@ -1,6 +1,6 @@
 //! One object as a page: conditions first, reasons in words.
 
-use super::lists::{event_cells, lag, seconds, word};
+use super::lists::{event_cells, lag, word};
 use crate::output::{Cell, Clock, Style, Table, Tone, amount, style::tone_of_health, time::utc};
 use model::{
     Role, Timestamp,
@@ -253,9 +253,6 @@ pub fn run(run: &RunView, clock: &Clock, style: Style) -> Vec<String> {
     lines.extend(super::run::steps(run, clock, style));
     if run.state != model::view::RunState::Running {
         lines.extend(super::run::conclusion(run, style));
-    }
-    if let Some(took) = run.finished.map(|at| at.since(run.started)) {
-        lines.push(format!("  took       {}", seconds(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))));
     }
     lines
 }

@@ -73,9 +73,8 @@ pub fn conclusion(run: &RunView, style: Style) -> Vec<String> {
         return lines;
     }
     let took = run.finished.map_or_else(String::new, |at| format!(" in {}", amount::took(at.since(run.started))));
-    let sentences = run.true_now.join(" ");
-    let done = format!("{} {} done{took}.", run.verb, run.scenario);
-    lines.push(if sentences.is_empty() { done } else { format!("{done} {sentences}") });
+    lines.push(style.paint(Tone::Good, &format!("{} {} done{took}.", run.verb, run.scenario)));
+    lines.extend(labelled("true now", &run.true_now));
     lines.extend(labelled("next", &run.choices));
     lines
 }
@@ -183,10 +182,12 @@ pub mod tests {
         let mut run = running();
         run.state = RunState::Done;
         run.finished = Some(Timestamp(START + 29_600));
-        run.true_now = vec!["mail is active on mx2.".into(), "No data lost.".into()];
+        run.true_now = vec!["mail is active on mx2".into(), "no data is lost".into()];
         run.choices = vec!["standin resume mail --reverse".into(), "standin switchback mail".into()];
         let expected = [
-            "switchover mail done in 29.6s. mail is active on mx2. No data lost.",
+            "switchover mail done in 29.6s.",
+            "  true now   mail is active on mx2",
+            "             no data is lost",
             "  next       standin resume mail --reverse",
             "             standin switchback mail",
         ];

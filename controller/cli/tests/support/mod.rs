@@ -1,6 +1,7 @@
 //! The binary, and a controller that answers what it was told to.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
+use model::view::{Health, ScenarioState, ScenarioView};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
@@ -10,6 +11,7 @@ use std::{
     sync::{Arc, Mutex},
     thread,
 };
+use wire::api::StoredScenario;
 
 /// `standin` with these arguments, without a terminal, in an environment of its own.
 pub fn standin(socket: &Path, args: &[&str]) -> Command {
@@ -142,4 +144,13 @@ fn serve(mut stream: UnixStream, answers: &Answers, requests: &Requests) {
             let _ = reader.read(&mut [0]);
         }
     }
+}
+
+/// A scenario named `mail` of which generation 2 is in force.
+pub fn stored(state: ScenarioState, health: Health) -> StoredScenario {
+    let mut item = StoredScenario::default();
+    item.metadata.name = "mail".into();
+    item.spec.primary.roots = vec![model::elements::roots::Root::default()];
+    item.status = ScenarioView { state, health, observed_generation: 2, ..ScenarioView::default() };
+    item
 }
