@@ -44,12 +44,6 @@ pub struct ServiceReport {
     pub services: Vec<ServiceStatus>,
 }
 
-impl ServiceReport {
-    pub fn all(&self, state: ServiceState) -> bool {
-        self.services.iter().all(|service| service.state == state)
-    }
-}
-
 /// Keeps the services as ordered until it is cancelled. Services go on when the agent ends.
 pub async fn keep(
     scripts: Arc<Scripts>,

@@ -2,35 +2,26 @@
 
 use super::{
     actor::{Part, State},
+    docket::Docket,
     plan::{self, Move, Side as Wanted},
     role::{RoleFile, Taken},
     side::{Open, Place, Shape, Side, SourceShape, TargetShape},
-    work,
 };
 use crate::{
     agent::lock,
     checks::Watched,
-    clock, errands,
     link::dial::{Line, OutLink},
     service::ServiceOrder,
     text,
 };
-use model::{Direction, ErrandId, Role, Stream, agent_status::ServiceState, errand::Work};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use model::{Direction, Role, Stream, agent_status::ServiceState};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 /// The loop turns at least this often: things may change that nobody announces.
 const TURN_EVERY: Duration = Duration::from_secs(1);
 /// A side that could not be opened is tried again after this time.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Most errands under way at the same time; further ones wait.
-const ERRANDS_AT_ONCE_MAX: usize = 16;
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// What only the loop uses.
 pub struct Converging {
@@ -38,10 +29,9 @@ pub struct Converging {
     role_file: RoleFile,
     orders: watch::Sender<ServiceOrder>,
     watching: watch::Sender<Watched>,
-    running: BTreeMap<ErrandId, CancellationToken>,
+    docket: Docket,
     /// The last shape that could not be opened, and when to try again.
     failed: Option<(Shape, Instant)>,
-    sweep_at: Instant,
 }
 
 impl Converging {
@@ -51,8 +41,8 @@ impl Converging {
         orders: watch::Sender<ServiceOrder>,
         watching: watch::Sender<Watched>,
     ) -> Self {
-        let (running, failed, sweep_at) = (BTreeMap::new(), None, Instant::now());
-        Self { part, role_file, orders, watching, running, failed, sweep_at }
+        let docket = Docket::new(Arc::clone(&part));
+        Self { part, role_file, orders, watching, docket, failed: None }
     }
 
     pub async fn run(mut self) {
@@ -68,6 +58,7 @@ impl Converging {
                 () = tokio::time::sleep(TURN_EVERY) => {}
             }
         }
+        self.docket.close().await;
         self.close_links(|_| false).await;
         self.close_side().await;
     }
@@ -90,8 +81,8 @@ impl Converging {
                 break;
             }
         }
-        self.start_errands().await;
-        self.sweep().await;
+        self.docket.start_new().await;
+        self.docket.sweep().await;
     }
 
     fn decide(&self) -> (Move, Shape) {
@@ -264,65 +255,6 @@ impl Converging {
             tracing::info!(scenario = %self.part.scenario, role = ?taken.role, epoch = %taken.epoch, "role taken");
         }
         changed
-    }
-
-    async fn start_errands(&mut self) {
-        let (ordered, epoch, stale) = {
-            let state = lock(&self.part.state);
-            if !state.confirmed {
-                return;
-            }
-            (state.assignment.errands.clone(), state.assignment.epoch, state.situation().stale())
-        };
-        self.running.retain(|id, withdraw| {
-            if !ordered.contains_key(id) {
-                withdraw.cancel();
-            }
-            !withdraw.is_cancelled()
-        });
-        self.running.retain(|id, _| lock(&self.part.errands).is_running(id));
-        for (id, work) in ordered {
-            if self.running.len() >= ERRANDS_AT_ONCE_MAX {
-                break;
-            }
-            if !lock(&self.part.errands).knows(&id) {
-                self.start(id, epoch, work, stale).await;
-            }
-        }
-    }
-
-    async fn start(&mut self, id: ErrandId, epoch: model::Epoch, work: Work, stale: bool) {
-        let (part, record_id, record_work) = (Arc::clone(&self.part), id.clone(), work.clone());
-        let begin = move || lock(&part.errands).begin(&record_id, epoch, &record_work);
-        match tokio::task::spawn_blocking(begin).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return,
-            failed => {
-                tracing::error!(errand = %id, ?failed, "an errand could not be recorded and was not begun");
-                return;
-            }
-        }
-        let withdraw = CancellationToken::new();
-        if stale {
-            let message = format!("refused: epoch {epoch} is older than the one this host has heard");
-            work::end(&self.part, &id, errands::failed(message)).await;
-        } else {
-            self.running.insert(id.clone(), withdraw.clone());
-            tokio::spawn(work::carry_out(Arc::clone(&self.part), id, work, withdraw));
-        }
-    }
-
-    async fn sweep(&mut self) {
-        if self.sweep_at > Instant::now() {
-            return;
-        }
-        self.sweep_at = Instant::now() + SWEEP_EVERY;
-        let part = Arc::clone(&self.part);
-        let ordered: BTreeSet<ErrandId> = lock(&part.state).assignment.errands.keys().cloned().collect();
-        let swept = tokio::task::spawn_blocking(move || lock(&part.errands).sweep(&ordered, clock::now())).await;
-        if let Ok(Err(e)) = swept {
-            tracing::warn!(why = text::chain(&e), "records of errands could not be swept");
-        }
     }
 }
 

@@ -27,21 +27,33 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long an errand waits for the source, the links or the role it needs.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// Longest time for a barrier to come back through the capture.
 const BARRIER_WITHIN: Duration = Duration::from_secs(60);
+/// How long an errand may go on when the agent stops; longer than a session takes to end.
+pub const STOP_GRACE: Duration = Duration::from_secs(8);
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-/// Does the work and records how it ended, unless the agent stops first: then it stays begun, and is interrupted.
+/// Does the work and records how it ended. When the agent stops, scripts and comparisons get a moment to end; what
+/// does not stays begun, and is interrupted.
 pub async fn carry_out(part: Arc<Part>, id: ErrandId, work: Work, withdraw: CancellationToken) {
+    let grace = match work {
+        Work::Redirect { .. } | Work::Compare => STOP_GRACE,
+        _ => Duration::ZERO,
+    };
+    let performing = perform(&part, &id, work);
+    tokio::pin!(performing);
     let outcome = tokio::select! {
-        () = part.stop.cancelled() => return,
         () = withdraw.cancelled() => errands::failed("the order was withdrawn while this was under way"),
-        outcome = perform(&part, &id, work) => outcome.unwrap_or_else(errands::failed),
+        outcome = &mut performing => outcome.unwrap_or_else(errands::failed),
+        () = part.stop.cancelled() => match timeout(grace, performing).await {
+            Ok(Ok(outcome)) => outcome,
+            _ => return,
+        },
     };
     end(&part, &id, outcome).await;
     part.wake.notify_one();
@@ -148,7 +160,8 @@ async fn links(part: &Part) -> Result<Vec<Arc<OutLink>>, String> {
 async fn synchronize(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, String> {
     let links = links(part).await?;
     let mut rounds = tokio::task::JoinSet::new();
-    for link in links.iter().cloned() {
+    for link in &links {
+        let link = Arc::clone(link);
         rounds.spawn(async move { link.synchronize().await });
     }
     let mut ticks = interval(PROGRESS_EVERY);

@@ -77,8 +77,12 @@ impl Place {
     }
 }
 
+fn all(report: &ServiceReport, state: ServiceState) -> bool {
+    report.services.iter().all(|service| service.state == state)
+}
+
 fn settled(number: u64, state: ServiceState) -> impl Fn(&ServiceReport) -> bool {
-    move |report| report.number == number && report.all(state)
+    move |report| report.number == number && all(report, state)
 }
 
 #[tokio::test]
@@ -136,7 +140,7 @@ async fn a_service_that_died_is_reported_and_restarted_only_once_a_minute() {
     place.order(1, true, &["db"]);
     place.until("running", settled(1, ServiceState::Running)).await;
     fs::remove_file(place.path("db.up")).unwrap();
-    let report = place.until("died", |r| r.all(ServiceState::Stopped) && r.number == 1).await;
+    let report = place.until("died", |r| all(r, ServiceState::Stopped) && r.number == 1).await;
     assert!(report.services[0].message.contains("does not run"), "{report:?}");
     assert_eq!(place.log(), "start db 3\n");
     // A new beginning of serving may start it at once.
