@@ -1,1 +1,154 @@
+//! A peer that breaks the rules: refused, nothing placed, no panic, and the next session goes on.
 
+use super::rig::*;
+use crate::message::{BatchKind, Content, Message};
+use crate::meta::{Meta, ObjectKind, Oid};
+use crate::session::SessionError;
+use ::model::{Epoch, Mark};
+
+fn before() -> Vec<Message> {
+    let mut records = vec![dir(1), dir(2), link(ROOT, "a", 1), link(oid(1), "b", 2)];
+    records.extend(file(3, b"content"));
+    records.push(link(ROOT, "f", 3));
+    records
+}
+
+/// Sends `messages` to a target that is synced at mark 1 and expects a refusal that mentions `why`.
+fn refused(why: &str, messages: Vec<Message>) {
+    let rig = Rig::new();
+    let mut session = rig.synced();
+    session.live(1, &before());
+    let tree = rig.tree();
+    session.send_all(messages);
+    let end = session.end();
+    match &end {
+        Err(SessionError::Protocol(text)) => assert!(text.contains(why), "{text} is not about {why}"),
+        other => panic!("{why}: {other:?}"),
+    }
+    assert_eq!(rig.tree(), tree, "{why}");
+    let mut session = rig.goes_on(mark(1));
+    let mut good = file(9, b"good");
+    good.push(link(ROOT, "good", 9));
+    session.live(2, &good);
+    assert_eq!(rig.tree().len(), tree.len() + 1, "{why}");
+    assert!(rig.staging_is_empty() || why.is_empty());
+}
+
+fn live(records: &[Message]) -> Vec<Message> {
+    batch(mark(2), BatchKind::Live, records)
+}
+
+#[test]
+fn names_that_are_none() {
+    for name in ["..", ".", "", "a/b", "a\0b", "/etc", &"n".repeat(256)] {
+        // Over the wire a longer name does not even decode.
+        if name.len() <= 255 {
+            refused("no name", live(&[link(ROOT, name, 3)]));
+            refused("no name", live(&[unlink(ROOT, name, 3)]));
+        }
+    }
+    refused("reserved", live(&[link(ROOT, ".standin", 3)]));
+    refused("reserved", live(&[unlink(ROOT, ".standin", 3)]));
+}
+
+#[test]
+fn objects_that_are_none() {
+    refused("unknown object", live(&[link(ROOT, "x", 77)]));
+    refused("no known directory", live(&[link(oid(77), "x", 3)]));
+    refused("no known directory", live(&[link(oid(3), "x", 1)]));
+    refused("no known directory", live(&[link(Oid::root(5), "x", 3)]));
+    refused("there is no object", live(&[node(Oid(u64::MAX), &meta(ObjectKind::Directory))]));
+    refused("there is no object", live(&[node(Oid(0), &meta(ObjectKind::Directory))]));
+    refused("cannot be", live(&[Message::Link { parent: ROOT, name: b"x".to_vec(), oid: Oid(u64::MAX) }]));
+    refused("a root", live(&[Message::Link { parent: ROOT, name: b"x".to_vec(), oid: ROOT }]));
+    refused("no root", live(&[node(Oid::root(7), &meta(ObjectKind::Directory))]));
+    refused("no directory", live(&[node(ROOT, &meta(ObjectKind::Fifo))]));
+    refused("another kind", live(&[node(oid(3), &meta(ObjectKind::Directory))]));
+    refused("no content", live(&[node(oid(8), &meta(ObjectKind::File)), link(ROOT, "x", 8)]));
+    refused("twice", live(&[dir(8), dir(8)]));
+    refused("symbolic link", live(&[node(oid(8), &meta(ObjectKind::Symlink))]));
+    refused("symbolic link", live(&[node(oid(8), &Meta { link: b"x".to_vec(), ..meta(ObjectKind::Fifo) })]));
+}
+
+#[test]
+fn trees_that_are_none() {
+    refused("below itself", live(&[link(oid(2), "loop", 1), unlink(ROOT, "a", 1)]));
+    refused("below itself", live(&[link(oid(1), "self", 1), unlink(ROOT, "a", 1)]));
+    refused("2 names", live(&[link(ROOT, "twice", 1)]));
+    refused("0 names", live(&[dir(8), link(oid(8), "x", 3)]));
+    refused("0 names", live(&[unlink(ROOT, "a", 1), link(oid(1), "x", 3)]));
+}
+
+#[test]
+fn contents_that_are_none() {
+    let good = file(8, b"some content");
+    let with = |at: usize, message: Message| {
+        let mut records = good.clone();
+        records[at] = message;
+        live(&records)
+    };
+    let end = |size, hash| Message::DataEnd { oid: oid(8), size, hash };
+    refused("not what its hash says", with(2, end(12, [0; 32])));
+    refused("longer than its length", with(2, end(3, [0; 32])));
+    refused("out of order", with(1, Message::Data { oid: oid(8), offset: u64::MAX, bytes: b"x".to_vec() }));
+    refused("not announced", with(1, Message::Data { oid: oid(9), offset: 0, bytes: b"x".to_vec() }));
+    refused("between the pieces", with(1, link(ROOT, "x", 3)));
+    refused("within a content", live(&good[..2]));
+    refused("not announced", live(&good[1..]));
+    refused("no file", live(&[Message::Node { oid: oid(8), meta: meta(ObjectKind::Fifo), content: Content::Follows }]));
+    let mut twice = good.clone();
+    twice.insert(1, twice[1].clone());
+    refused("out of order", live(&twice));
+}
+
+#[test]
+fn batches_that_are_none() {
+    let good = [link(ROOT, "g", 3)];
+    refused("missing", batch(mark(3), BatchKind::Live, &good));
+    refused("not after", batch(mark(1), BatchKind::Live, &good));
+    refused("not after", batch(Mark { epoch: Epoch(0), batch: 9 }, BatchKind::Resync, &good));
+    refused("cannot be", batch(mark(u64::MAX), BatchKind::Resync, &good));
+    let mut damaged = live(&good);
+    damaged[2] = Message::BatchEnd { mark: mark(2), records: 1, digest: [0; 32] };
+    refused("does not fit", damaged);
+    let mut short = live(&good);
+    short.remove(1);
+    refused("does not fit", short);
+    let mut nested = live(&good);
+    nested.insert(1, nested[0].clone());
+    refused("within a batch", nested);
+    refused("outside of a batch", good.to_vec());
+    refused("end of no batch", live(&good)[2..].to_vec());
+    refused("not begun", vec![Message::MirrorEnd { mark: mark(9), complete: true }]);
+    refused("outside of such", vec![Message::SetAside { root: 0, path: b"f".to_vec(), why: String::new() }]);
+    refused("does not belong", live(&[Message::Adopt { oid: oid(8), root: 0, path: b"f".to_vec() }]));
+    refused("does not belong", live(&[Message::Compare]));
+    refused("taken over twice", batch(mark(2), BatchKind::Part, &[Message::Adopt { oid: oid(8), root: 0, path: b"f".to_vec() }]));
+}
+
+#[test]
+fn first_messages_that_are_none() {
+    let rig = Rig::new();
+    rig.synced().live(1, &before());
+    for first in [
+        Message::MirrorEnd { mark: mark(1), complete: true },
+        Message::Continue { lineage: b"other".to_vec(), from: mark(1) },
+        Message::Continue { lineage: LINEAGE.to_vec(), from: mark(7) },
+    ] {
+        let mut session = rig.session();
+        session.welcome();
+        session.send(first);
+        assert!(matches!(session.end(), Err(SessionError::Protocol(_))));
+    }
+    assert_eq!(rig.target.report().synced, Some(mark(1)));
+}
+
+#[test]
+fn a_fresh_target_takes_no_batches() {
+    let rig = Rig::new();
+    let mut session = rig.session();
+    session.welcome();
+    session.send(Message::Continue { lineage: LINEAGE.to_vec(), from: mark(0) });
+    assert!(matches!(session.end(), Err(SessionError::Protocol(_))));
+    assert_eq!(rig.target.report().state, ::model::agent_status::TargetState::NeverSynced);
+}

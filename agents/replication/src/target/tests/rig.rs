@@ -88,8 +88,23 @@ pub fn batch(mark: Mark, kind: BatchKind, records: &[Message]) -> Vec<Message> {
     messages
 }
 
+/// A directory that is removed in the end, or one that belongs to another process.
+pub enum Place {
+    Own(tempfile::TempDir),
+    Lent(PathBuf),
+}
+
+impl Place {
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Own(dir) => dir.path(),
+            Self::Lent(path) => path,
+        }
+    }
+}
+
 pub struct Rig {
-    pub dir: tempfile::TempDir,
+    pub dir: Place,
     pub target: Target,
     roots: Vec<&'static str>,
 }
@@ -102,14 +117,24 @@ impl Rig {
     pub fn with_roots(roots: &[&'static str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let target = Target::open(config(dir.path(), roots)).unwrap();
-        Self { dir, target, roots: roots.to_vec() }
+        Self { dir: Place::Own(dir), target, roots: roots.to_vec() }
+    }
+
+    /// In a directory that another process made.
+    pub fn at(path: &Path) -> Self {
+        let target = Target::open(config(path, &["data"])).unwrap();
+        Self { dir: Place::Lent(path.to_owned()), target, roots: vec!["data"] }
+    }
+
+    /// Lets go of the map, so that another process can open it.
+    pub fn close(&mut self) {
+        let elsewhere = tempfile::tempdir().unwrap();
+        self.target = Target::open(config(elsewhere.path(), &[])).unwrap();
     }
 
     /// As after a restart of the process.
     pub fn reopen(&mut self) {
-        // The old one must let go of its map first.
-        let elsewhere = tempfile::tempdir().unwrap();
-        self.target = Target::open(config(elsewhere.path(), &[])).unwrap();
+        self.close();
         self.target = Target::open(config(self.dir.path(), &self.roots)).unwrap();
     }
 
