@@ -107,16 +107,12 @@ impl Cli {
             client: Client::new(self.global.socket.clone()),
             out: Out::stdout(),
             style: Style::detect(self.global.color, self.global.ascii, &io::stdout()),
+            talk: Style::detect(self.global.color, self.global.ascii, &io::stderr()),
             clock: Clock::system(),
             asks: stderr && io::stdin().terminal() && !self.global.no_input,
             typed: command_line(name.chain(args)),
             progress_every: asked.filter(|period| !period.is_zero()).unwrap_or(usual),
         }
-    }
-
-    /// The style of stderr, which may be a terminal where stdout is none.
-    pub fn talk_style(&self) -> Style {
-        Style::detect(self.global.color, self.global.ascii, &io::stderr())
     }
 }
 

@@ -10,7 +10,10 @@ use std::time::Duration;
 pub struct Context {
     pub client: Client,
     pub out: Out,
+    /// Of stdout.
     pub style: Style,
+    /// Of stderr, which may be a terminal where stdout is none.
+    pub talk: Style,
     pub clock: Clock,
     /// Whether there is a person who can answer a question.
     pub asks: bool,

@@ -38,7 +38,8 @@ pub async fn follow(cx: &mut Context, run: RunView, output: RunOutput, limit: Op
     match last.why {
         End::Over if last.run.state == RunState::Done => Ok(Exit::Done),
         End::Over => Ok(Exit::Failed),
-        End::Detached => {
+        // The end of a run that nobody looks at is not known here.
+        End::Detached | End::NobodyReads => {
             say(&show::run::detached(&last.run).join("\n"));
             Ok(Exit::Pending)
         }
@@ -47,7 +48,6 @@ pub async fn follow(cx: &mut Context, run: RunView, output: RunOutput, limit: Op
             say(&show::run::detached(&last.run).join("\n"));
             Ok(Exit::Pending)
         }
-        End::NobodyReads => Ok(Exit::Done),
     }
 }
 
@@ -207,11 +207,10 @@ impl Screen {
                 machine::json(&mut cx.out, &result)?;
             }
             Self::Live { .. } | Self::Lines(_) if over => {
-                let lines = show::run::conclusion(run, cx.style);
                 if run.state == RunState::Done {
-                    cx.out.lines(&lines);
+                    cx.out.lines(&show::run::conclusion(run, cx.style));
                 } else {
-                    say(&lines.join("\n"));
+                    say(&show::run::conclusion(run, cx.talk).join("\n"));
                 }
             }
             _ => {}

@@ -39,14 +39,14 @@ fn run() -> Exit {
             return if error.use_stderr() { Exit::Malformed } else { Exit::Done };
         }
     };
-    let (mut cx, talk) = (cli.context(), cli.talk_style());
+    let mut cx = cli.context();
     let outcome = cli::carry_out(&mut cx, cli.command);
     let outcome = match cx.out.finish() {
         Some(error) => Err(Failure::new(Exit::Failed, format!("the output could not be written: {error}"))),
         None => outcome,
     };
     outcome.unwrap_or_else(|failure| {
-        say(&show::failure::lines(&failure, talk).join("\n"));
+        say(&show::failure::lines(&failure, cx.talk).join("\n"));
         failure.exit
     })
 }

@@ -226,6 +226,18 @@ fn a_comparison_is_a_yes_or_a_no() {
 }
 
 #[test]
+fn a_run_that_nobody_looks_at_is_left_not_done() {
+    let controller = switching(run(RunState::Running, "asked"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = standin(&controller.socket(), &SWITCHOVER);
+    command.stdout(writer);
+    let said = said(command);
+    assert_eq!(said.code, Some(7));
+    assert!(said.err.contains("Run r-1 (switchover mail) goes on."), "{}", said.err);
+}
+
+#[test]
 fn a_watch_ends_when_nobody_reads() {
     let controller = FakeController::start();
     controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Ok)]));

@@ -13,6 +13,7 @@ const WRONG: &[(&[&str], i32, &str)] = &[
     (&["get", "volumes"], 2, "invalid value 'volumes'"),
     (&["get", "scenarios", "-o", "xml"], 2, "invalid value 'xml'"),
     (&["get", "runs", "-l", "a=b"], 2, "runs and events carry no labels"),
+    (&["get", "hosts", "-o", "json", "--no-headers"], 2, "--no-headers is for table and wide"),
     (&["failover", "mail"], 2, "--to"),
     (&["switchover", "mail", "--confirm", "web"], 6, "the confirmation says `web` and the scenario is `mail`"),
     (&["switchover", "mail", "--timeout", "30", "--confirm", "mail"], 2, "write 30s"),

@@ -56,7 +56,7 @@ pub async fn check(cx: &mut Context, files: &[ManifestFile]) -> Outcome<Set> {
     let named = pairs(files);
     let set = manifest::read_with(&named, &Surroundings { known_hosts });
     if !set.findings.is_empty() {
-        say(render::render_full(&set.findings, &named, cx.style.color, cx.style.ascii).trim_end());
+        say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
     }
     if !set.has_errors() {
         return Ok(set);

@@ -73,6 +73,9 @@ pub async fn run(cx: &mut Context, args: Get) -> Outcome {
     if no_labels && !args.labels.is_empty() {
         return Err(Failure::new(Exit::Malformed, "runs and events carry no labels"));
     }
+    if args.no_headers && !matches!(args.output, Output::Table | Output::Wide) {
+        return Err(Failure::new(Exit::Malformed, "--no-headers is for table and wide"));
+    }
     match args.kind {
         Kind::Scenario => list::<StoredScenario>(cx, &args).await,
         Kind::Host => list::<StoredHost>(cx, &args).await,

@@ -88,6 +88,6 @@ pub async fn run(cx: &mut Context, args: Plan) -> Outcome {
     let Some(refusal) = refusal else {
         return Ok(Exit::Done);
     };
-    say(&show::failure::lines(&refusal, cx.style).join("\n"));
+    say(&show::failure::lines(&refusal, cx.talk).join("\n"));
     Ok(Exit::No)
 }
