@@ -126,7 +126,7 @@ impl Services {
             self.set(index, if failed { ServiceState::Failed } else { state }, format!("does not run: {message}"));
             return false;
         }
-        self.attempt(index, command, aim, "starting");
+        self.attempt(index, command, aim, (ServiceState::Changing, "starting"));
         let asked = self.script(&command.start, command, order, Leftovers::Keep).await;
         self.settle(index, command, order, orders, ServiceState::Running, asked).await
     }
@@ -149,7 +149,9 @@ impl Services {
             self.set(index, if failed { ServiceState::Failed } else { state }, format!("not stopped: {message}"));
             return false;
         }
-        self.attempt(index, command, aim, "stopping");
+        // Unknown stays unknown: saying that it changes would say that it ran.
+        let shown = if state == ServiceState::Unknown { state } else { ServiceState::Changing };
+        self.attempt(index, command, aim, (shown, "stopping"));
         let asked = self.script(&command.stop, command, order, Leftovers::Kill).await;
         self.settle(index, command, order, orders, ServiceState::Stopped, asked).await
     }
@@ -158,9 +160,9 @@ impl Services {
         self.attempts.get(&command.name).is_some_and(|(at, tried)| *tried == aim && at.elapsed() < AGAIN_AFTER)
     }
 
-    fn attempt(&mut self, index: usize, command: &ServiceCommand, aim: Aim, word: &str) {
+    fn attempt(&mut self, index: usize, command: &ServiceCommand, aim: Aim, (state, word): (ServiceState, &str)) {
         self.attempts.insert(command.name.clone(), (Instant::now(), aim));
-        self.set(index, ServiceState::Changing, word.to_owned());
+        self.set(index, state, word.to_owned());
         failpoint::pass("agent.service");
     }
 
