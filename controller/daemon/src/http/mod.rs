@@ -13,3 +13,6 @@ mod watch;
 pub use problem::Refusal;
 pub use routes::serve;
 pub use socket::Socket;
+
+#[cfg(test)]
+mod tests;

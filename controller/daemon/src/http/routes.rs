@@ -17,7 +17,7 @@ pub async fn serve(hub: Arc<Hub>, socket: Socket, stop: CancellationToken) -> io
     axum::serve(socket, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-fn router(hub: Arc<Hub>, stop: CancellationToken) -> Router {
+pub(super) fn router(hub: Arc<Hub>, stop: CancellationToken) -> Router {
     Router::new()
         .route("/v1/version", get(reads::version))
         .route("/v1/scenarios", get(reads::scenarios))

@@ -44,7 +44,11 @@ impl Socket {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process answers on the socket"));
         }
         // Bound under another name and moved into place, so that nobody meets it with wider permissions.
-        let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        // A short one: the length of a socket's path is limited to 107 bytes.
+        let fresh = path.with_file_name(format!(".s{}", std::process::id()));
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
         let _ = std::fs::remove_file(&fresh);
         let listener = UnixListener::bind(&fresh)?;
         let ready = chmod(&fresh, Mode::from_raw_mode(0o660)).map_err(io::Error::from);

@@ -29,7 +29,7 @@ pub async fn show(hub: &Hub, board: &mut Board, name: &ScenarioName, observed: &
     let mut told = condition_changes(&entry.view.conditions, &view.conditions);
     told.extend(root_changes(&entry.halted, &halted));
     let told = told.into_iter().map(|event| EventView { scenario: Some(name.clone()), ..event }).collect();
-    let transition = entry.view.conditions != view.conditions;
+    let transition = statuses(&entry.view) != statuses(&view);
     let told = if transition || entry.halted != halted { store(hub, name, &view, told).await? } else { Vec::new() };
     let Some(entry) = board.scenarios.get_mut(name) else { return Ok(()) };
     entry.halted = halted;
@@ -40,6 +40,11 @@ pub async fn show(hub: &Hub, board: &mut Board, name: &ScenarioName, observed: &
     }
     told.into_iter().for_each(|event| hub.show(event));
     Ok(())
+}
+
+/// What a transition is a change of; the words beside it change all the time.
+fn statuses(view: &ScenarioView) -> Vec<(&str, &str)> {
+    view.conditions.iter().map(|condition| (condition.kind.as_str(), condition.status.as_str())).collect()
 }
 
 async fn store(

@@ -14,7 +14,7 @@ use crate::{
 };
 use model::ScenarioName;
 use std::{sync::Arc, time::Duration};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Longest time without a look while a run is going on: steps have deadlines.
@@ -25,14 +25,21 @@ const PACE: Duration = Duration::from_secs(2);
 
 /// Reconciles until `stop`; a turn that has begun is finished.
 pub async fn reconcile(hub: Arc<Hub>, stop: CancellationToken) {
+    // Counted from the last look at everything, so that triggers for one scenario never keep the others waiting.
+    let mut looked = Instant::now();
     while !stop.is_cancelled() {
         let busy = hub.board.lock().await.runs().next().is_some();
+        let due = looked + if busy { PACE_IN_RUN } else { PACE };
         let triggered = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
+            () = sleep_until(due) => Triggered::All,
             triggered = hub.triggers.take() => triggered,
-            () = sleep(if busy { PACE_IN_RUN } else { PACE }) => Triggered::All,
         };
         let all = triggered == Triggered::All;
+        if all {
+            looked = Instant::now();
+        }
         let names: Vec<ScenarioName> = match triggered {
             Triggered::All => hub.board.lock().await.scenarios.keys().cloned().collect(),
             Triggered::These(names) => names.into_iter().collect(),

@@ -24,10 +24,13 @@ use wire::{
 
 const WAIT: Duration = Duration::from_secs(30);
 
+/// The runtime of a controller, how to stop it, and what it ended with.
+type Running = (Runtime, CancellationToken, oneshot::Receiver<Result<(), ServeError>>);
+
 pub struct Fixture {
     pub temp: TempDir,
     pub address: watch::Sender<SocketAddr>,
-    running: Option<(Runtime, CancellationToken, oneshot::Receiver<Result<(), ServeError>>)>,
+    running: Option<Running>,
 }
 
 impl Drop for Fixture {
@@ -145,6 +148,19 @@ impl Fixture {
                 return run;
             }
             assert!(Instant::now() < deadline, "never {what}: {run:#?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts a run as soon as nothing blocks it any more.
+    pub async fn started(&self, request: &RunRequest) -> RunView {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let answer = self.post("/v1/runs", request).await;
+            if answer.status == 200 {
+                return answer.ok();
+            }
+            assert!(Instant::now() < deadline && answer.status == 412, "never started: {}", answer.body);
             sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,10 +1,10 @@
 use crate::{
     agent::{Line, hello, join, perfect},
-    fixture::Fixture,
+    fixture::{Fixture, SHOP},
 };
 use model::{HostName, view::EventView};
 use wire::{
-    api::{List, TokenRequest},
+    api::{List, StoredScenario, TokenRequest},
     tls::client_config,
 };
 
@@ -89,4 +89,20 @@ async fn the_newest_session_stays_and_a_clone_is_told_of() {
     second.say(&wire::control::ToController::Status(Box::new(perfect(&spec)))).await.unwrap();
     let events: List<EventView> = fixture.get("/v1/events").await.ok();
     assert!(events.items.iter().any(|event| event.kind == "DuplicateAgent"));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_gone_is_told_of_and_unknown() {
+    let fixture = Fixture::start().await;
+    fixture.apply(SHOP).await;
+    let (_mx1, mx2) = (fixture.agent("mx1", perfect).await, fixture.agent("mx2", perfect).await);
+    let all = |s: &StoredScenario| s.status.members.iter().all(|member| member.connected);
+    fixture.until("connected", all).await;
+    drop(mx2);
+    let after = fixture.until("disconnected", |s| !all(s)).await;
+    let connected = after.status.conditions.iter().find(|c| c.kind == "AgentsConnected").unwrap();
+    assert_ne!(connected.status, "True");
+    assert!(after.status.members.iter().any(|member| !member.connected && member.last_seen.is_some()));
+    let events: List<EventView> = fixture.get("/v1/events?severity=warning").await.ok();
+    assert!(events.items.iter().any(|e| e.kind == "AgentDisconnected" && e.host == Some(HostName::from("mx2"))));
 }

@@ -111,6 +111,29 @@ async fn a_killed_controller_takes_its_run_up_and_ends_it() {
     assert!(moved.ledger.epoch > Epoch(1));
 }
 
+/// Killed once after each step was begun; the fleet ends where it would have ended anyway.
+#[tokio::test]
+async fn a_run_ends_the_same_wherever_its_controller_is_killed() {
+    let mut fixture = Fixture::start().await;
+    fixture.apply(SHOP).await;
+    let _agents = (fixture.agent("mx1", perfect).await, fixture.agent("mx2", perfect).await);
+    fixture.until("protecting", protecting).await;
+    let steps = fixture.post("/v1/plans", &switchover()).await.ok::<PlanView>().steps.len();
+    for step in 0..steps {
+        let verb = if step % 2 == 0 { Verb::Switchover } else { Verb::Switchback };
+        fixture.until("ready", |s| s.status.members.iter().all(|member| member.connected)).await;
+        let run = fixture.started(&RunRequest { verb, ..switchover() }).await;
+        let begun = |run: &RunView| run.steps.iter().skip(step).any(|s| s.state != "untouched");
+        fixture.run_until(run.id.as_str(), "begun", begun).await;
+        fixture.kill();
+        fixture.open().await;
+        fixture.run_done(run.id.as_str()).await;
+        let active = fixture.scenario().await.ledger.active().cloned();
+        let expected = if step % 2 == 0 { MemberName::from("dublin") } else { MemberName::primary() };
+        assert_eq!(active, Some(expected), "killed at step {step}");
+    }
+}
+
 #[tokio::test]
 async fn an_aborted_run_is_rolled_back() {
     let fixture = Fixture::start().await;
