@@ -54,7 +54,8 @@ fn a_full_replica_keeps_the_old_file_and_goes_on_when_there_is_room() -> Result<
     let fleet = Fleet::builder().start()?;
     let replica_root = disk.path().join("data");
     let manifest = fleet.scenario_manifest(SCENARIO, &[ROOT], "")?;
-    let manifest = manifest.replace(&fleet.root("mx2", ROOT).display().to_string(), &replica_root.display().to_string());
+    let manifest =
+        manifest.replace(&fleet.root("mx2", ROOT).display().to_string(), &replica_root.display().to_string());
     fleet.write_manifest("files.yaml", &manifest)?;
     let root = fleet.root("mx1", ROOT);
     fs::write(root.join("kept"), "old")?;

@@ -74,7 +74,10 @@ fn a_comparison_finds_every_kind_of_difference() -> Result<()> {
 /// What people do: unpack, clone, remove, move big directories, and ten thousand small writes.
 fn live_changes(root: &Path) -> Result<()> {
     let archive = root.with_extension("tar");
-    shell(&format!("tar -C /usr/share -cf '{}' perl5 python3 2>/dev/null || tar -C /usr/share -cf '{0}' doc", archive.display()))?;
+    shell(&format!(
+        "tar -C /usr/share -cf '{}' perl5 python3 2>/dev/null || tar -C /usr/share -cf '{0}' doc",
+        archive.display()
+    ))?;
     let unpacked = root.join("unpacked");
     fs::create_dir_all(&unpacked)?;
     shell(&format!("tar -C '{}' -xf '{}'", unpacked.display(), archive.display()))?;

@@ -1,7 +1,10 @@
 //! What people get wrong, and what they are told.
 
 use anyhow::{Result, ensure};
-use std::{io::Read, process::{Command, Stdio}};
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+};
 use testkit::Fleet;
 
 #[test]
@@ -9,7 +12,10 @@ fn one_bad_document_and_nothing_is_applied() -> Result<()> {
     let fleet = Fleet::builder().start()?;
     let good = fleet.scenario_manifest("files", &["data"], "")?;
     fleet.write_manifest("good.yaml", &good)?;
-    fleet.write_manifest("bad.yaml", &good.replace("name: files", "name: other").replace("maxSize: 256MiB", "maxSize: 256Mb"))?;
+    fleet.write_manifest(
+        "bad.yaml",
+        &good.replace("name: files", "name: other").replace("maxSize: 256MiB", "maxSize: 256Mb"),
+    )?;
     let directory = fleet.manifests().display().to_string();
     let said = fleet.standin(&["apply", "--yes", "-f", &directory])?.with_code(1)?;
     ensure!((said.stdout.clone() + &said.stderr).contains("DR0103"), "{said:?}");
