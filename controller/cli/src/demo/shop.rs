@@ -22,22 +22,26 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Subcommand)]
 pub enum Part {
     /// Starts the shop in the background and waits until it answers.
-    ShopStart { home: PathBuf },
+    #[command(name = "shop-start")]
+    Start { home: PathBuf },
     /// Stops it and waits until it is gone.
-    ShopStop { home: PathBuf },
+    #[command(name = "shop-stop")]
+    Stop { home: PathBuf },
     /// Exits 0 when it runs and 1 when it does not.
-    ShopCheck { home: PathBuf },
+    #[command(name = "shop-check")]
+    Check { home: PathBuf },
     /// The shop itself.
-    ShopServe { home: PathBuf },
+    #[command(name = "shop-serve")]
+    Serve { home: PathBuf },
 }
 
 /// Runs a part and returns its exit code.
 pub fn run(part: Part) -> u8 {
     let outcome = match part {
-        Part::ShopStart { home } => start(&home),
-        Part::ShopStop { home } => stop(&home),
-        Part::ShopCheck { home } => return u8::from(!answers(&home)),
-        Part::ShopServe { home } => serve(&home),
+        Part::Start { home } => start(&home),
+        Part::Stop { home } => stop(&home),
+        Part::Check { home } => return u8::from(!answers(&home)),
+        Part::Serve { home } => serve(&home),
     };
     match outcome {
         Ok(()) => 0,
@@ -134,7 +138,9 @@ fn answer(mut client: TcpStream, orders: &Path) -> io::Result<()> {
     client.set_read_timeout(Some(REQUEST_WITHIN))?;
     let mut request = String::new();
     let mut lines = BufReader::new(client.try_clone()?);
-    lines.read_line(&mut request)?;
+    if lines.read_line(&mut request)? == 0 {
+        return Ok(()); // a check that the shop answers
+    }
     let mut header = String::new();
     while lines.read_line(&mut header)? > 2 {
         header.clear();
