@@ -53,11 +53,15 @@ impl Toy {
     }
 
     fn new(replicas: &[(&str, &str)]) -> Self {
-        let spec = spec(replicas);
+        Self::of("shop".into(), spec(replicas))
+    }
+
+    /// A world for any scenario, all in sync.
+    pub fn of(scenario: ScenarioName, spec: ScenarioSpec) -> Self {
         let hosts: Vec<HostName> = spec.members().map(|(_, host)| host.clone()).collect();
         let address = |host: &HostName| HostSpec { replication_address: format!("{host}.example") };
         let mut toy = Self {
-            scenario: "shop".into(),
+            scenario,
             generation: 1,
             ledger: first_ledger(&spec),
             hosts: hosts.iter().map(|host| (host.clone(), address(host))).collect(),
