@@ -23,9 +23,11 @@ pub struct StateDirectory {
 }
 
 impl StateDirectory {
-    /// Creates the directory when it is missing, checks that nobody else can read or replace what is in it, and takes its lock.
+    /// Creates the directory when it is missing, checks that nobody else can read or replace what is in it, and takes
+    /// its lock.
     ///
-    /// **Errors** when it is a symbolic link, belongs to someone else, is open to others, or is held by another controller.
+    /// **Errors** when it is a symbolic link, belongs to someone else, is open to others, or is held by another
+    /// controller.
     pub fn open(path: &Path, version: &str) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         if symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
