@@ -230,12 +230,19 @@ pub fn remove_all(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
 
 /// Opens a directory that is about to be removed, giving its owner the rights to do so first.
 fn open_unlocked(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
-    let entry = open_entry(dir, name)?;
-    if stat(entry.as_fd())?.st_mode & 0o700 != 0o700 {
-        // Not being allowed to shows in the next call.
-        let _ = fs::chmod(proc_path(entry.as_fd()), Mode::RWXU);
-    }
+    // Not being allowed to shows in the next call.
+    let _ = unlock(dir, name);
     open_subdir(dir, name)
+}
+
+/// Gives the owner of the directory `name` all rights to it, if they are not given. Other objects are left alone.
+pub fn unlock(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    let entry = open_entry(dir, name)?;
+    let mode = stat(entry.as_fd())?.st_mode;
+    if mode & libc::S_IFMT == libc::S_IFDIR && mode & 0o700 != 0o700 {
+        fs::chmod(proc_path(entry.as_fd()), Mode::RWXU)?;
+    }
+    Ok(())
 }
 
 pub fn fsync(fd: BorrowedFd<'_>) -> io::Result<()> {

@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn compared(source: &[Entry], target: &[Entry]) -> Vec<String> {
-        let all = |side: &[Entry]| side.to_vec().into_iter().map(Ok::<_, ()>);
+        let all = |side: &[Entry]| side.iter().cloned().map(Ok::<_, ()>).collect::<Vec<_>>().into_iter();
         let found = compare(all(source), all(target), &["data".into()], &"stand-by".into()).unwrap();
         assert_eq!(found.differences as usize, found.listed.len());
         found.listed.into_iter().map(|d| format!("{}: {}", d.path, d.what)).collect()
@@ -193,11 +193,13 @@ mod tests {
         assert_eq!(compared(&source, &target), Vec::<String>::new());
     }
 
+    type Change = (fn(&mut Entry), &'static str);
+
     #[test]
     fn each_difference_is_named() {
         assert_eq!(compared(&[entry("a", 1)], &[]), ["a: only at the source"]);
         assert_eq!(compared(&[entry("b", 1)], &[entry("a", 1), entry("b", 2)]), ["a: only at the target"]);
-        let changes: [(fn(&mut Entry), &str); 10] = [
+        let changes: [Change; 10] = [
             (|e| e.hash = Some([1; 32]), "content"),
             (|e| e.meta.kind = ObjectKind::Fifo, "kind File != Fifo"),
             (|e| e.meta.size = 4, "size 3 != 4"),

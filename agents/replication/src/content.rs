@@ -5,7 +5,7 @@
 //! `DataEnd`, for listings and for comparisons alike.
 
 use rustix::fs::{SeekFrom, seek};
-use rustix::io::{Errno, pread};
+use rustix::io::{Errno, pread, pwrite};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -119,6 +119,22 @@ pub fn hash_file(file: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<([u8; 32
         Ok(())
     })?;
     Ok((hash.finish(size), size))
+}
+
+/// Writes all of `bytes` at `offset`.
+pub fn write_all_at(file: BorrowedFd<'_>, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match pwrite(file, bytes, offset) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -65,9 +65,8 @@ impl Excludes {
             return false;
         }
         let hits = self.globs.matches_candidate(&Candidate::from_bytes(path));
-        let deciding =
-            hits.into_iter().filter_map(|at| self.rules.get(at)).filter(|rule| is_dir || !rule.directories_only);
-        deciding.last().is_some_and(|rule| rule.excludes)
+        let rules = hits.into_iter().rev().filter_map(|at| self.rules.get(at));
+        rules.filter(|rule| is_dir || !rule.directories_only).take(1).any(|rule| rule.excludes)
     }
 }
 

@@ -32,9 +32,9 @@ pub fn read_meta(fd: BorrowedFd<'_>, stat: &Stat) -> io::Result<Meta> {
         mode: stat.st_mode & PERMISSIONS,
         uid: stat.st_uid,
         gid: stat.st_gid,
-        mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+        mtime: (stat.st_mtime, stat.st_mtime_nsec as u32),
         size: if kind == ObjectKind::File { stat.st_size as u64 } else { 0 },
-        rdev: if device { stat.st_rdev as u64 } else { 0 },
+        rdev: if device { stat.st_rdev } else { 0 },
         link,
         xattrs: read_xattrs(fd)?,
     })

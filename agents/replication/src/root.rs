@@ -133,7 +133,7 @@ impl HeldRoot {
 /// Opens the directory `name` in `dir`, making it when it is not there.
 pub fn ensure_dir(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
     match beneath::mkdir(dir, name) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
         _ => beneath::open_subdir(dir, name),
     }
 }

@@ -35,7 +35,10 @@ impl SessionError {
 
     /// Whether a file system of this host has no room left.
     pub fn is_full(&self) -> bool {
-        let Self::Io { source, .. } = self else { return false };
-        matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
+        match self {
+            Self::Io { source, .. } => matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)),
+            Self::Store(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            _ => false,
+        }
     }
 }

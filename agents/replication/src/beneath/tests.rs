@@ -62,7 +62,7 @@ fn removal_follows_no_link_and_opens_closed_directories() {
     std::fs::create_dir(dir.path().join("kept")).unwrap();
     std::fs::write(dir.path().join("kept/file"), "x").unwrap();
     std_symlink("../kept", dir.path().join("t/link")).unwrap();
-    std::fs::set_permissions(dir.path().join("t/closed"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(dir.path().join("t/closed"), std::fs::Permissions::from_mode(0o000)).unwrap();
     remove_all(root(&dir).as_fd(), b"t").unwrap();
     assert!(!dir.path().join("t").exists());
     assert!(dir.path().join("kept/file").exists());

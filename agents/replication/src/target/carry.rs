@@ -1,7 +1,7 @@
 //! Carrying files between roots that lie on different file systems, where neither a rename nor a link reaches across.
 
 use super::disk::{Disk, file_id, find};
-use super::incoming::{note, stage_name, write_all_at};
+use super::incoming::{note, stage_name};
 use super::map::{Map, NOTHING, Name, Pending, Staged, limbo, root_index};
 use crate::message::{Content, DATA_BYTES_MAX};
 use crate::meta::{ObjectKind, Oid};
@@ -29,7 +29,8 @@ pub(super) fn copy(
     let source = beneath::open_file(from.0.as_fd(), from.1)?;
     let file = beneath::create_file(to.0.as_fd(), to.1)?;
     let mut buffer = vec![0; DATA_BYTES_MAX];
-    let size = content::read_data(source.as_fd(), &mut buffer, |at, bytes| write_all_at(&file, bytes, at))?;
+    let size =
+        content::read_data(source.as_fd(), &mut buffer, |at, bytes| content::write_all_at(file.as_fd(), bytes, at))?;
     rustix::fs::ftruncate(&file, size)?;
     meta_io::apply_meta(file.as_fd(), &meta, &mut |problem| note(problems, problem))?;
     beneath::fsync(file.as_fd())

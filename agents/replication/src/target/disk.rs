@@ -152,7 +152,8 @@ impl Disk {
                 self.unlocked.push(step.oid);
             }
             let (id, _) = file_id(dir.as_fd()).map_err(SessionError::io("looking at a directory"))?;
-            let expected = [map.known(step.oid)?.map(|k| k.id), map.pending(step.oid)?.and_then(|p| p.staged).map(|s| s.id)];
+            let expected =
+                [map.known(step.oid)?.map(|k| k.id), map.pending(step.oid)?.and_then(|p| p.staged).map(|s| s.id)];
             if !expected.contains(&Some(id)) {
                 return Ok(None);
             }

@@ -1,8 +1,8 @@
 //! Receiving a batch: its records go to the map, its new inodes to the staging directory. Nothing is placed.
 
 use super::disk::{Disk, file_id};
-use super::map::{FileId, Map, Name, NOTHING, Pending, Staged, root_index};
-use crate::content::ContentHash;
+use super::map::{FileId, Map, NOTHING, Name, Pending, Staged, root_index};
+use crate::content::{self, ContentHash};
 use crate::message::{BatchDigest, BatchKind, Content, Message};
 use crate::meta::{Meta, ObjectKind, Oid};
 use crate::session::SessionError;
@@ -149,7 +149,7 @@ impl Incoming {
         if i64::try_from(offset.saturating_add(bytes.len() as u64)).is_err() || !open.hash.update(offset, bytes) {
             return protocol("pieces of content out of order");
         }
-        write_all_at(&open.file, bytes, offset).map_err(SessionError::io("writing content"))
+        content::write_all_at(open.file.as_fd(), bytes, offset).map_err(SessionError::io("writing content"))
     }
 
     fn data_end(&mut self, map: &Map, oid: Oid, size: u64, hash: [u8; 32]) -> Result<()> {
@@ -285,19 +285,4 @@ pub(super) fn make_inode(dir: &OwnedFd, name: &[u8], meta: &Meta) -> io::Result<
         ObjectKind::BlockDevice => beneath::mknod(dir.as_fd(), name, FileType::BlockDevice, meta.rdev)?,
     }
     Ok(None)
-}
-
-pub(super) fn write_all_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::pwrite(file, bytes, offset) {
-            Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                bytes = &bytes[written..];
-                offset += written as u64;
-            }
-        }
-    }
-    Ok(())
 }

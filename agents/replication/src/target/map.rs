@@ -5,7 +5,7 @@
 //! is not needed, and a crash in the middle leaves nothing to guess.
 
 use crate::message::{Content, decode_meta, encode_meta};
-use crate::meta::{Meta, ObjectKind, Oid};
+use crate::meta::{Meta, Oid};
 use model::{Epoch, Mark};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
@@ -74,7 +74,7 @@ pub(super) struct Name {
 }
 
 pub(super) struct Map {
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 type Result<T> = rusqlite::Result<T>;
@@ -94,24 +94,24 @@ pub(super) fn root_index(oid: Oid) -> Option<u32> {
     (oid.0 >= 1 && oid < Oid::FIRST).then(|| (oid.0 - 1) as u32)
 }
 
-fn sql(oid: Oid) -> i64 {
+pub(super) fn sql(oid: Oid) -> i64 {
     oid.0 as i64
 }
 
-fn oid_at(row: &Row<'_>, column: usize) -> Result<Oid> {
+pub(super) fn oid_at(row: &Row<'_>, column: usize) -> Result<Oid> {
     Ok(Oid(row.get::<_, i64>(column)? as u64))
 }
 
-fn meta_at(row: &Row<'_>, column: usize) -> Result<Meta> {
+pub(super) fn meta_at(row: &Row<'_>, column: usize) -> Result<Meta> {
     decode_meta(row.get_ref(column)?.as_blob()?)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(e)))
 }
 
-fn id_at(row: &Row<'_>, column: usize) -> Result<FileId> {
+pub(super) fn id_at(row: &Row<'_>, column: usize) -> Result<FileId> {
     Ok(FileId { inode: row.get::<_, i64>(column)? as u64, handle: row.get(column + 1)? })
 }
 
-fn name_at(row: &Row<'_>) -> Result<Name> {
+pub(super) fn name_at(row: &Row<'_>) -> Result<Name> {
     Ok(Name { parent: oid_at(row, 0)?, name: row.get(1)?, oid: oid_at(row, 2)? })
 }
 
@@ -149,11 +149,11 @@ impl Map {
         }
     }
 
-    fn run(&self, text: &str, values: impl rusqlite::Params) -> Result<usize> {
+    pub(super) fn run(&self, text: &str, values: impl rusqlite::Params) -> Result<usize> {
         self.db.prepare_cached(text)?.execute(values)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         text: &str,
         values: impl rusqlite::Params,
@@ -162,7 +162,7 @@ impl Map {
         self.db.prepare_cached(text)?.query_row(values, read).optional()
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         text: &str,
         values: impl rusqlite::Params,
@@ -214,7 +214,9 @@ impl Map {
     }
 
     pub fn child(&self, parent: Oid, name: &[u8]) -> Result<Option<Oid>> {
-        self.one("SELECT oid FROM dentry WHERE parent = ? AND name = ?", params![sql(parent), name], |row| oid_at(row, 0))
+        self.one("SELECT oid FROM dentry WHERE parent = ? AND name = ?", params![sql(parent), name], |row| {
+            oid_at(row, 0)
+        })
     }
 
     pub fn children(&self, parent: Oid) -> Result<Vec<Name>> {
@@ -242,106 +244,6 @@ impl Map {
     /// What lies between two places: negative parents are the limbo directories.
     pub fn in_limbo(&self) -> Result<Vec<Name>> {
         self.all("SELECT parent, name, oid FROM dentry WHERE parent < 0", [], name_at)
-    }
-
-    // --- the batch in hand
-
-    pub fn pending(&self, oid: Oid) -> Result<Option<Pending>> {
-        self.one("SELECT meta, content, root, stage, inode, handle FROM pnode WHERE oid = ?", [sql(oid)], |row| {
-            let root: Option<u32> = row.get(2)?;
-            let staged = match root {
-                Some(root) => Some(Staged { root, name: row.get(3)?, id: id_at(row, 4)? }),
-                None => None,
-            };
-            let content = match row.get::<_, u8>(1)? {
-                1 => Content::Follows,
-                2 => Content::Gone,
-                _ => Content::Keep,
-            };
-            Ok(Pending { meta: meta_at(row, 0)?, content, staged })
-        })
-    }
-
-    pub fn set_pending(&self, oid: Oid, pending: &Pending) -> Result<()> {
-        let staged = pending.staged.as_ref();
-        let values = params![
-            sql(oid),
-            encode_meta(&pending.meta),
-            pending.content as u8,
-            staged.map(|s| s.root),
-            staged.map(|s| &s.name),
-            staged.map(|s| s.id.inode as i64),
-            staged.map(|s| &s.id.handle),
-        ];
-        self.run("INSERT OR REPLACE INTO pnode VALUES(?, ?, ?, ?, ?, ?, ?)", values).map(drop)
-    }
-
-    pub fn pending_objects(&self) -> Result<Vec<Oid>> {
-        self.all("SELECT oid FROM pnode", [], |row| oid_at(row, 0))
-    }
-
-    /// What the batch says of a name; `NOTHING` when it takes the name away.
-    pub fn pending_child(&self, parent: Oid, name: &[u8]) -> Result<Option<Oid>> {
-        self.one("SELECT oid FROM plink WHERE parent = ? AND name = ?", params![sql(parent), name], |row| oid_at(row, 0))
-    }
-
-    pub fn set_pending_link(&self, name: &Name) -> Result<()> {
-        let values = params![sql(name.parent), name.name, sql(name.oid)];
-        self.run("INSERT OR REPLACE INTO plink VALUES(?, ?, ?)", values).map(drop)
-    }
-
-    /// Every name the batch speaks of, in a fixed order.
-    pub fn pending_links(&self) -> Result<Vec<Name>> {
-        self.all("SELECT parent, name, oid FROM plink ORDER BY parent, name", [], name_at)
-    }
-
-    /// Names that keep standing for an object of which a new inode is staged.
-    pub fn names_of_staged(&self) -> Result<Vec<Name>> {
-        self.all(
-            "SELECT d.parent, d.name, d.oid FROM pnode p JOIN dentry d ON d.oid = p.oid
-             WHERE p.root IS NOT NULL AND d.parent > 0
-               AND NOT EXISTS (SELECT 1 FROM plink l WHERE l.parent = d.parent AND l.name = d.name)
-             ORDER BY d.parent, d.name",
-            [],
-            name_at,
-        )
-    }
-
-    /// The names an object will have once the batch is in place, in a fixed order, two at most.
-    pub fn future_names(&self, oid: Oid) -> Result<Vec<Name>> {
-        self.all(
-            "SELECT parent, name, oid FROM plink WHERE oid = ?1
-             UNION SELECT parent, name, oid FROM dentry d WHERE oid = ?1 AND parent > 0
-               AND NOT EXISTS (SELECT 1 FROM plink l WHERE l.parent = d.parent AND l.name = d.name)
-             LIMIT 2",
-            [sql(oid)],
-            name_at,
-        )
-    }
-
-    /// A name that stands for the object before the batch and after it.
-    pub fn keeps_a_name(&self, oid: Oid) -> Result<bool> {
-        self.one(
-            "SELECT 1 FROM dentry d WHERE oid = ?1
-               AND (parent < 0 OR NOT EXISTS
-                    (SELECT 1 FROM plink l WHERE l.parent = d.parent AND l.name = d.name AND l.oid <> ?1))
-             LIMIT 1",
-            [sql(oid)],
-            |_| Ok(()),
-        )
-        .map(|found| found.is_some())
-    }
-
-    /// The kind of an object, before or after the batch.
-    pub fn kind(&self, oid: Oid) -> Result<Option<ObjectKind>> {
-        match self.pending(oid)? {
-            Some(pending) => Ok(Some(pending.meta.kind)),
-            None => Ok(self.known(oid)?.map(|known| known.meta.kind)),
-        }
-    }
-
-    pub fn clear_pending(&self) -> Result<()> {
-        self.db.execute_batch("DELETE FROM pnode; DELETE FROM plink; DELETE FROM meta WHERE key LIKE 'pending%'")
     }
 
     /// Forgets all objects and names.

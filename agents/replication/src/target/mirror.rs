@@ -111,7 +111,9 @@ pub(super) fn set_aside(placing: &mut Placing<'_>, root: u32, path: &[u8], why: 
     let (above, name) = cut.map_or((&path[..0], path), |at| (&path[..at], &path[at + 1..]));
     let dir = match beneath::open_dir(held.fd(), above) {
         Ok(dir) => dir,
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(false),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(false);
+        }
         Err(e) => return Err(SessionError::io("opening a directory")(e)),
     };
     super::quarantine::set_aside(held, placing.epoch, dir.as_fd(), name, path, why)

@@ -5,10 +5,9 @@
 //! an inode is known again by number and handle. So after a crash the same passes are run again from the start.
 
 use super::check::Depths;
-use super::disk::{Disk, Found, Location, find};
+use super::disk::{Disk, Found, find};
 use super::incoming::{make_inode, note, stage_name};
-use super::map::{FileId, Known, Map, NOTHING, Name, Staged, limbo, limbo_root, root_index};
-use crate::listing::joined;
+use super::map::{FileId, Map, NOTHING, Name, Staged, limbo, limbo_root};
 use crate::meta::{ObjectKind, Oid};
 use crate::session::SessionError;
 use crate::{beneath, failpoint, meta_io};
@@ -17,9 +16,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-
-/// Up to as many directories and files are synced one by one; whole file systems otherwise.
-const SYNCED_ALONE_MAX: usize = 64;
 
 pub(super) type Result<T> = std::result::Result<T, SessionError>;
 
@@ -33,13 +29,13 @@ pub(super) struct Placing<'a> {
     pub replaces: bool,
     /// Directories whose entries were changed; their meta is put right last.
     pub touched: BTreeSet<Oid>,
-    unsynced: Vec<OwnedFd>,
-    sync_all: bool,
+    pub(super) unsynced: Vec<OwnedFd>,
+    pub(super) sync_all: bool,
     pub problems: Vec<String>,
     /// What was known and is not there any more: the target was changed by hand.
     pub lost: Vec<String>,
     /// Where the directories in limbo were: their leftovers keep that path.
-    origins: HashMap<Vec<u8>, Vec<u8>>,
+    pub(super) origins: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'a> Placing<'a> {
@@ -84,13 +80,13 @@ impl<'a> Placing<'a> {
         let old_kind = self.map.known(old)?.map(|known| known.meta.kind);
         let moves = self.staged(old)?.is_none() && !self.map.future_names(old)?.is_empty();
         if moves && !self.map.keeps_a_name(old)? {
-            return self.to_limbo(&old_name);
+            return self.put_aside(&old_name);
         }
         if link.oid == NOTHING {
             return Ok(());
         }
         if old_kind == Some(ObjectKind::Directory) {
-            return self.to_limbo(&old_name);
+            return self.put_aside(&old_name);
         }
         if self.map.kind(link.oid)? == Some(ObjectKind::Directory) {
             self.remove_name(&old_name)?;
@@ -98,7 +94,7 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
-    fn to_limbo(&mut self, name: &Name) -> Result<()> {
+    fn put_aside(&mut self, name: &Name) -> Result<()> {
         let Some(location) = self.disk.locate(self.map, name.parent)? else { return Ok(()) };
         let aside = limbo_name(name.oid);
         self.origins.insert(aside.clone(), self.origin(&location, &name.name));
@@ -110,7 +106,7 @@ impl<'a> Placing<'a> {
             && find(dir.as_fd(), &name.name)?.is_some_and(|found| Some(&found.id) == id.as_ref())
         {
             failpoint::pass("target.place");
-            rename((&dir, &name.name), (&staging, &aside))?;
+            self.rename(name.oid, (&dir, &name.name), (&staging, &aside))?;
         }
         self.touched.insert(name.parent);
         self.map.unlink(name.parent, &name.name)?;
@@ -142,6 +138,8 @@ impl<'a> Placing<'a> {
     /// Makes `name` stand for its object.
     fn place(&mut self, name: &Name) -> Result<()> {
         let Some(id) = self.future_id(name.oid)? else { return Ok(()) };
+        // Even when nothing is left to do: the run that did it was cut short before the times were restored.
+        self.touched.insert(name.parent);
         if let Some(dir) = self.disk.dir(self.map, name.parent)? {
             let found = find(dir.as_fd(), &name.name)?;
             if id == FileId::NONE {
@@ -152,7 +150,6 @@ impl<'a> Placing<'a> {
             } else if found.as_ref().is_none_or(|found| found.id != id) {
                 self.clear_way(&dir, name, found)?;
                 self.bring(&dir, name, &id)?;
-                self.touched.insert(name.parent);
             }
         } else {
             self.lose(name, "the directory it belongs in is not there");
@@ -208,11 +205,26 @@ impl<'a> Placing<'a> {
             }
             if limbo_root(parent).is_some() {
                 self.map.unlink(parent, &from)?;
-                return rename((&from_dir, &from), (dir, &name.name));
+                return self.rename(name.oid, (&from_dir, &from), (dir, &name.name));
             }
             return self.link_over((parent, &from_dir, &from), (dir, name));
         }
         self.remake(dir, name)
+    }
+
+    /// Renames. A directory that its owner may not write to is opened for that; its mode is put right with its times.
+    fn rename(&mut self, oid: Oid, from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<()> {
+        let (from, to) = ((from.0.as_fd(), from.1), (to.0.as_fd(), to.1));
+        let renamed = match beneath::rename(from, to) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                if self.map.kind(oid)? == Some(ObjectKind::Directory) {
+                    self.touched.insert(oid);
+                }
+                beneath::unlock(from.0, from.1).and_then(|()| beneath::rename(from, to))
+            }
+            other => other,
+        };
+        renamed.map_err(SessionError::io(format!("renaming to {}", to.1.escape_ascii())))
     }
 
     /// Gives an inode another name, atomically replacing what has it.
@@ -262,233 +274,9 @@ impl<'a> Placing<'a> {
     pub fn lose(&mut self, name: &Name, why: &str) {
         note(&mut self.lost, format!("{}: {why}", crate::compare::escape(&name.name)));
     }
-
-    // --- going
-
-    /// Takes a name away; the object goes with its last one.
-    fn remove(&mut self, name: &Name) -> Result<()> {
-        let kind = self.map.known(name.oid)?.map(|known| known.meta.kind);
-        if kind == Some(ObjectKind::Directory) { self.remove_directory(name) } else { self.remove_name(name) }
-    }
-
-    fn remove_name(&mut self, name: &Name) -> Result<()> {
-        failpoint::pass("target.place");
-        if let Some(dir) = self.disk.dir(self.map, name.parent)?
-            && let Some(found) = find(dir.as_fd(), &name.name)?
-        {
-            if self.map.known(name.oid)?.is_some_and(|known| known.id == found.id) && !found.is_dir() {
-                let removed = beneath::unlink(dir.as_fd(), &name.name);
-                removed.map_err(SessionError::io(format!("removing {}", name.name.escape_ascii())))?;
-            } else {
-                self.quarantine(&dir, name.parent, &name.name, "not what was put there, and its name is gone")?;
-            }
-        }
-        self.forget_name(name)
-    }
-
-    fn forget_name(&mut self, name: &Name) -> Result<()> {
-        self.touched.insert(name.parent);
-        self.map.unlink(name.parent, &name.name)?;
-        if self.map.first_name(name.oid)?.is_none() && root_index(name.oid).is_none() {
-            self.map.forget_object(name.oid)?;
-            self.touched.remove(&name.oid);
-            self.disk.close(name.oid);
-        }
-        Ok(())
-    }
-
-    /// Removes a directory with all that is known in it; what is not known goes to the quarantine.
-    fn remove_directory(&mut self, top: &Name) -> Result<()> {
-        let mut levels = vec![top.clone()];
-        while let Some(level) = levels.last().cloned() {
-            let id = self.map.known(level.oid)?.map(|known| known.id);
-            let parent = self.disk.dir(self.map, level.parent)?;
-            let found = parent.as_ref().map(|dir| find(dir.as_fd(), &level.name)).transpose()?.flatten();
-            let is_ours = found.as_ref().is_some_and(|found| Some(&found.id) == id.as_ref());
-            let below = self.empty(&level, is_ours)?;
-            if !below.is_empty() {
-                levels.extend(below);
-                continue;
-            }
-            levels.pop();
-            if let Some(parent) = parent.as_ref().filter(|_| is_ours) {
-                failpoint::pass("target.place");
-                let removed = beneath::rmdir(parent.as_fd(), &level.name);
-                removed.map_err(SessionError::io(format!("removing {}", level.name.escape_ascii())))?;
-            } else if let Some(parent) = parent.filter(|_| found.is_some()) {
-                self.quarantine(&parent, level.parent, &level.name, "not what was put there, and its name is gone")?;
-            }
-            self.forget_name(&level)?;
-        }
-        Ok(())
-    }
-
-    /// Takes everything but directories out of one; answers the directories that are to go first.
-    fn empty(&mut self, level: &Name, on_disk: bool) -> Result<Vec<Name>> {
-        let mut below = Vec::new();
-        for child in self.map.children(level.oid)? {
-            if self.map.known(child.oid)?.is_some_and(|known| known.meta.kind == ObjectKind::Directory) {
-                below.push(child);
-            } else {
-                self.remove_name(&child)?;
-            }
-        }
-        if !on_disk || !below.is_empty() {
-            return Ok(below);
-        }
-        if let Some(dir) = self.disk.dir(self.map, level.oid)? {
-            for name in beneath::names(dir.as_fd()).map_err(SessionError::io("reading a directory"))? {
-                self.quarantine(&dir, level.oid, &name, "in a directory that is gone at the source")?;
-            }
-        }
-        Ok(below)
-    }
-
-    /// Moves what is at `name` in `dir` to the quarantine under the path it has.
-    pub fn quarantine(&mut self, dir: &Arc<OwnedFd>, parent: Oid, name: &[u8], why: &str) -> Result<()> {
-        let Some(location) = self.disk.locate(self.map, parent)? else { return Ok(()) };
-        let path = self.origin(&location, name);
-        let root = self.disk.root(location.root)?;
-        let moved = super::quarantine::set_aside(root, self.epoch, dir.as_fd(), name, &path, why);
-        if moved.map_err(SessionError::io("moving something to the quarantine"))? {
-            tracing::warn!(path = %crate::compare::escape(&path), why, "moved to the quarantine");
-        }
-        self.touched.insert(parent);
-        Ok(())
-    }
-
-    /// The path of `name` in the directory at `location`, before it or a directory above it was put aside.
-    fn origin(&self, location: &Location, name: &[u8]) -> Vec<u8> {
-        let path = joined(&location.path, name);
-        if !location.in_limbo {
-            return path;
-        }
-        let end = path.iter().position(|b| *b == b'/').unwrap_or(path.len());
-        self.origins.get(&path[..end]).map_or(path.clone(), |origin| [origin, &path[end..]].concat())
-    }
-
-    // --- meta
-
-    /// Makes the map's record of every object of the batch that of the batch, and its meta on the disk too.
-    fn settle_meta(&mut self) -> Result<()> {
-        for oid in self.map.pending_objects()? {
-            let Some(pending) = self.map.pending(oid)? else { continue };
-            let known = self.map.known(oid)?;
-            let named = root_index(oid).is_some() || self.map.first_name(oid)?.is_some();
-            if !named {
-                self.drop_staged(pending.staged.as_ref())?;
-                self.map.forget_object(oid)?;
-                continue;
-            }
-            let Some(id) = pending.staged.as_ref().map(|s| s.id.clone()).or(known.map(|known| known.id)) else { continue };
-            let is_dir = pending.meta.kind == ObjectKind::Directory;
-            let known = Known { id, meta: pending.meta };
-            self.map.set_known(oid, &known)?;
-            if is_dir {
-                self.touched.insert(oid);
-            } else if pending.staged.is_none() {
-                self.apply_in_place(oid, &known)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn apply_in_place(&mut self, oid: Oid, known: &Known) -> Result<()> {
-        let Some(name) = self.map.first_name(oid)?.filter(|_| known.id != FileId::NONE) else { return Ok(()) };
-        let dir = self.disk.dir(self.map, name.parent)?;
-        let found = dir.as_ref().map(|dir| find(dir.as_fd(), &name.name)).transpose()?.flatten();
-        let Some(found) = found.filter(|found| found.id == known.id) else {
-            self.lose(&name, "it is not where it was put");
-            return Ok(());
-        };
-        failpoint::pass("target.meta");
-        let problems = &mut self.problems;
-        meta_io::apply_meta(found.fd.as_fd(), &known.meta, &mut |problem| note(problems, problem))
-            .map_err(SessionError::io(format!("setting owner, mode, attributes and time of {}", name.name.escape_ascii())))?;
-        if known.meta.kind == ObjectKind::File
-            && let Ok(file) = beneath::reopen(found.fd.as_fd())
-        {
-            self.sync_later(file);
-        } else {
-            self.sync_all = true;
-        }
-        Ok(())
-    }
-
-    fn sync_later(&mut self, fd: OwnedFd) {
-        self.sync_all |= self.unsynced.len() >= SYNCED_ALONE_MAX;
-        if !self.sync_all {
-            self.unsynced.push(fd);
-        }
-    }
-
-    /// A new object that got no name in the end.
-    fn drop_staged(&mut self, staged: Option<&Staged>) -> Result<()> {
-        let Some(staged) = staged else { return Ok(()) };
-        match beneath::remove_all(self.disk.staging(staged.root)?.as_fd(), &staged.name) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(SessionError::io("removing what was staged")(e)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Puts the meta of touched directories right, the lower ones first, as a mode may close the way to them.
-    pub fn settle_directories(&mut self) -> Result<()> {
-        self.touched.extend(self.disk.unlocked.drain(..));
-        let mut depths = Depths::default();
-        let mut directories = Vec::new();
-        for oid in std::mem::take(&mut self.touched) {
-            if limbo_root(oid).is_none() && (root_index(oid).is_some() || self.map.first_name(oid)?.is_some()) {
-                directories.push((std::cmp::Reverse(depths.of(self.map, oid)?), oid));
-            }
-        }
-        directories.sort();
-        self.sync_all |= directories.len() > SYNCED_ALONE_MAX;
-        for (_, oid) in directories {
-            let Some(known) = self.map.known(oid)? else { continue };
-            let Some(dir) = self.disk.dir(self.map, oid)? else {
-                note(&mut self.lost, format!("directory {oid} is not where it was put"));
-                continue;
-            };
-            failpoint::pass("target.meta");
-            let problems = &mut self.problems;
-            meta_io::apply_meta(dir.as_fd(), &known.meta, &mut |problem| note(problems, problem))
-                .map_err(SessionError::io("setting owner, mode, attributes and time of a directory"))?;
-            if !self.sync_all {
-                beneath::fsync(dir.as_fd()).map_err(SessionError::io("syncing a directory"))?;
-            }
-        }
-        self.disk.unlocked.clear();
-        Ok(())
-    }
-
-    pub fn sync(&mut self) -> Result<()> {
-        let failed = |e| SessionError::io("syncing what was placed")(e);
-        if self.sync_all {
-            for root in self.disk.roots.iter() {
-                beneath::syncfs(root.fd()).map_err(failed)?;
-            }
-        }
-        for file in self.unsynced.drain(..).filter(|_| !self.sync_all) {
-            beneath::fsync(file.as_fd()).map_err(failed)?;
-        }
-        Ok(())
-    }
 }
 
 /// Where an object waits between two places.
 fn limbo_name(oid: Oid) -> Vec<u8> {
     format!("m{oid}").into_bytes()
-}
-
-/// Renames; a directory that its owner may not write to is opened for the time being.
-fn rename(from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<()> {
-    let names = ((from.0.as_fd(), from.1), (to.0.as_fd(), to.1));
-    let renamed = match beneath::rename(names.0, names.1) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => beneath::open_entry(names.0.0, names.0.1).and_then(|entry| {
-            rustix::fs::chmod(beneath::proc_path(entry.as_fd()), rustix::fs::Mode::RWXU)?;
-            beneath::rename(names.0, names.1)
-        }),
-        other => other,
-    };
-    renamed.map_err(SessionError::io(format!("renaming to {}", to.1.escape_ascii())))
 }

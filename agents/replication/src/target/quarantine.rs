@@ -61,8 +61,7 @@ fn numbered(name: &[u8], copy: u32) -> Vec<u8> {
 fn rename_unlocked(from: (BorrowedFd<'_>, &[u8]), to: (BorrowedFd<'_>, &[u8])) -> io::Result<()> {
     match beneath::rename_new(from, to) {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-            let entry = beneath::open_entry(from.0, from.1)?;
-            rustix::fs::chmod(beneath::proc_path(entry.as_fd()), Mode::RWXU)?;
+            beneath::unlock(from.0, from.1)?;
             beneath::rename_new(from, to)
         }
         other => other,

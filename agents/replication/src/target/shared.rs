@@ -4,8 +4,8 @@ use super::engine::{Engine, Placed, Position};
 use super::report::{Status, TargetReport};
 use crate::root::{Halt, HeldRoot, RootConfig, Side};
 use crate::session::SessionError;
-use model::agent_status::{RootState, RootStatus};
 use model::Epoch;
+use model::agent_status::{RootState, RootStatus};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -178,8 +178,10 @@ impl Target {
         let Some(roots) = locked(&self.0.engine).as_ref().map(Engine::roots) else { return Ok(()) };
         let checks: Vec<_> = roots.iter().map(HeldRoot::check).collect();
         let configs = self.0.config.roots.iter();
-        locked(&self.0.status).roots =
-            configs.zip(&checks).map(|(config, check)| status_of(config, state_of(check.as_ref().map(|_| ())))).collect();
+        locked(&self.0.status).roots = configs
+            .zip(&checks)
+            .map(|(config, check)| status_of(config, state_of(check.as_ref().map(|_| ()))))
+            .collect();
         if let Some(halt) = checks.into_iter().find_map(std::result::Result::err) {
             *locked(&self.0.engine) = None;
             return Err(halt.into());
@@ -228,8 +230,12 @@ impl Target {
             engine.abandon();
         }
         let why = match error {
-            SessionError::Peer(_) | SessionError::Stopped | SessionError::Refused(_) | SessionError::Halted(_) => return,
-            error if error.is_full() => "the disk is full; nothing was lost, and it goes on when there is room".to_owned(),
+            SessionError::Peer(_) | SessionError::Stopped | SessionError::Refused(_) | SessionError::Halted(_) => {
+                return;
+            }
+            error if error.is_full() => {
+                "the disk is full; nothing was lost, and it goes on when there is room".to_owned()
+            }
             SessionError::Io { what, source } => format!("{what}: {source}"),
             SessionError::Store(source) => format!("the map of the target: {source}"),
             other => other.to_string(),

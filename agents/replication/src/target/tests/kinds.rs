@@ -144,7 +144,8 @@ fn hard_links_stay_groups_across_directories_and_roots_and_new_contents() {
     records.extend([link(ROOT, "a", 2), link(oid(1), "b", 2), link(second, "c", 2)]);
     session.live(1, &records);
     let inodes = || {
-        [rig.path("a"), rig.path("d/b"), rig.dir.path().join("more/c")].map(|path| std::fs::metadata(path).unwrap().ino())
+        [rig.path("a"), rig.path("d/b"), rig.dir.path().join("more/c")]
+            .map(|path| std::fs::metadata(path).unwrap().ino())
     };
     let before = inodes();
     assert_eq!(before, [before[0]; 3]);

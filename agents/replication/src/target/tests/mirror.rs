@@ -72,7 +72,10 @@ fn orphans_are_deleted_or_kept() {
     assert_eq!(rig.tree(), [&KEPT[..], &["same = same"]].concat());
     assert!(rig.quarantined().is_empty());
     let rig = synchronized(OrphanPolicy::Keep, true);
-    assert_eq!(rig.tree(), [&KEPT[..2], &["orphan.excluded = excluded", "orphan/", "orphan/deep = deep", "same = same"]].concat());
+    assert_eq!(
+        rig.tree(),
+        [&KEPT[..2], &["orphan.excluded = excluded", "orphan/", "orphan/deep = deep", "same = same"]].concat()
+    );
 }
 
 #[test]

@@ -263,6 +263,7 @@ const CHILD: &str = "STANDIN_TEST_CRASH";
 /// The child: applies the second batch in the directory it is given and is killed on the way. Does nothing in an
 /// ordinary run.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how a test tells its child process what to do")]
 fn crash_child() {
     let Ok(order) = std::env::var(CHILD) else { return };
     let fields: Vec<&str> = order.split('|').collect();

@@ -62,11 +62,17 @@ fn a_chain_in_which_the_last_goes() {
 fn a_directory_moves_below_what_was_below_it() {
     let rig = Rig::new();
     let mut session = rig.synced();
+    session.live(1, &[dir(1), dir(2), dir(3), link(ROOT, "a", 1), link(oid(1), "b", 2), link(oid(2), "c", 3)]);
     session.live(
-        1,
-        &[dir(1), dir(2), dir(3), link(ROOT, "a", 1), link(oid(1), "b", 2), link(oid(2), "c", 3)],
+        2,
+        &[
+            link(ROOT, "a", 3),
+            link(oid(3), "c", 2),
+            link(oid(2), "b", 1),
+            unlink(oid(1), "b", 2),
+            unlink(oid(2), "c", 3),
+        ],
     );
-    session.live(2, &[link(ROOT, "a", 3), link(oid(3), "c", 2), link(oid(2), "b", 1), unlink(oid(1), "b", 2), unlink(oid(2), "c", 3)]);
     assert_eq!(rig.tree(), ["a/", "a/c/", "a/c/b/"]);
     assert!(rig.staging_is_empty());
 }

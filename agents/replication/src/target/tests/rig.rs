@@ -122,8 +122,12 @@ impl Rig {
 
     /// In a directory that another process made.
     pub fn at(path: &Path) -> Self {
-        let target = Target::open(config(path, &["data"])).unwrap();
-        Self { dir: Place::Lent(path.to_owned()), target, roots: vec!["data"] }
+        Self::lent(path, &["data"])
+    }
+
+    pub fn lent(path: &Path, roots: &[&'static str]) -> Self {
+        let target = Target::open(config(path, roots)).unwrap();
+        Self { dir: Place::Lent(path.to_owned()), target, roots: roots.to_vec() }
     }
 
     /// Lets go of the map, so that another process can open it.
@@ -192,7 +196,8 @@ impl Rig {
 }
 
 fn config(dir: &Path, roots: &[&str]) -> TargetConfig {
-    let root = |name: &&str| RootConfig { name: (*name).into(), path: dir.join(name), exclude: vec!["*.excluded".into()] };
+    let root =
+        |name: &&str| RootConfig { name: (*name).into(), path: dir.join(name), exclude: vec!["*.excluded".into()] };
     TargetConfig {
         scenario: "shop".into(),
         member: "stand-by".into(),
