@@ -16,9 +16,13 @@ mod map;
 mod mirror;
 mod place;
 mod quarantine;
+mod recorded;
+mod removal;
 mod report;
 mod serve;
+mod settle;
 mod shared;
+mod synchronize;
 #[cfg(test)]
 mod tests;
 
