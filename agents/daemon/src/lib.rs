@@ -23,7 +23,6 @@ mod service;
 mod session;
 mod state;
 mod store;
-mod stub;
 mod text;
 
 pub use config::{Config, Ready, ServeError};

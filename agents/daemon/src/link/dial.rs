@@ -5,7 +5,6 @@ use super::{
     pump::{FramePeer, Pump},
     session,
 };
-use crate::stub::{self as source, Follow, FollowOptions};
 use crate::{
     agent::{Context, lock},
     backoff::Backoff,
@@ -18,7 +17,11 @@ use model::{
     agent_status::{LinkState, OutStatus, Progress},
     elements::synchronization::Synchronization,
 };
-use replication::{peer::Peer, session::SessionError, source::Source};
+use replication::{
+    peer::Peer,
+    session::SessionError,
+    source::{self, Follow, FollowOptions, Source},
+};
 use std::{
     io,
     sync::{
@@ -233,7 +236,7 @@ impl OutLink {
                 self.mirrored.send_modify(|done| *done = (*done).max(number));
             }
         };
-        source::follow(&line.source, line.stream.target.as_str(), options, peer, &progress, stop)
+        source::follow(&line.source, line.stream.target.as_str(), &options, peer, &progress, stop)
     }
 
     fn note(&self, state: LinkState, progress: Option<Progress>) {

@@ -5,7 +5,6 @@ use super::{
     environment,
     side::Side,
 };
-use crate::stub as source;
 use crate::{
     agent::lock,
     checks, errands,
@@ -22,7 +21,7 @@ use model::{
     errand::{Comparison, DIFFERENCES_LISTED_MAX, ErrandResult, Work},
     units::Period,
 };
-use replication::source::Source;
+use replication::source::{self, Source};
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -222,7 +221,10 @@ async fn compare(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, Strin
 /// Compares over a connection of its own; the stream goes on beside it. Ended early, it leaves nothing behind.
 async fn compare_one(part: &Part, stream: &Stream, source: Source) -> Result<Comparison, String> {
     let (peer, pump) = dial::open(&part.context, &part.scenario, stream).await.map_err(|e| text::chain(&e))?;
-    let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| source::compare(&source, peer, stop);
+    let target = stream.target.clone();
+    let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| {
+        source::compare(&source, target.as_str(), peer, stop)
+    };
     let ended = session::run(format!("compare {}", stream.id()), peer, pump, &part.stop, work).await;
     ended.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))
 }
