@@ -8,7 +8,7 @@ use agent::{JoinError, JoinRequest};
 use fleet::{Controller, Host, Pair, eventually};
 use model::{
     AssignmentStatus, Direction, Epoch, ErrandOutcome, Role,
-    agent_status::{LinkState, ServiceState, TargetState},
+    agent_status::{LinkState, RootState, ServiceState, TargetState},
     errand::Work,
     units::Period,
 };
@@ -260,5 +260,29 @@ async fn a_stream_that_only_one_end_knows_is_refused() {
     pair.controller.change("mx2", |given| given.streams[0].peer_key = Some(key));
     assert_eq!(pair.given(&pair.dublin, &pair.primary, 1).streams[0].direction, Direction::In);
     pair.controller.until("mx1", "following", following).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_root_halts_until_it_is_adopted_and_suspending_closes_everything() {
+    let pair = Pair::start().await;
+    fs::write(pair.primary.path("root/a"), "a").unwrap();
+    fs::write(pair.primary.path("root/b"), "b").unwrap();
+    pair.at_home(1);
+    pair.controller.until("mx2", "synced", synced).await;
+    pair.controller.change("mx1", |given| given.suspended = true);
+    let resting = |s: &AssignmentStatus| s.role == Role::Active && s.source.is_none() && running(s);
+    pair.controller.until("mx1", "suspended and serving", resting).await;
+    fs::rename(pair.primary.path("root"), pair.primary.path("gone")).unwrap();
+    fs::create_dir(pair.primary.path("root")).unwrap();
+    fs::write(pair.primary.path("root/c"), "c").unwrap();
+    pair.controller.change("mx1", |given| given.suspended = false);
+    let halted = |s: &AssignmentStatus| s.roots.iter().any(|root| matches!(root.state, RootState::Halted { .. }));
+    pair.controller.until("mx1", "halted", halted).await;
+    assert!(pair.dublin.path("root/a").exists() && !pair.dublin.path("root/c").exists());
+    let adopted = pair.controller.errand("mx1", "r-1/1/1", Work::AdoptRoot { root: "data".into() }).await;
+    assert!(matches!(adopted, ErrandOutcome::Done(_)), "{adopted:?}");
+    pair.controller.until("mx1", "following again", |s| following(s) && !halted(s)).await;
+    eventually("the new content", || pair.dublin.path("root/c").exists()).await;
     pair.stop().await;
 }
