@@ -7,21 +7,31 @@ mod barrier;
 mod batch;
 mod build;
 mod command;
+mod compare;
 mod content;
 mod engine;
 mod examine;
+mod follow;
 mod hot;
 mod known;
+mod link;
+mod mirror;
 mod open;
+mod parts;
 mod pending;
 mod reconcile;
+mod resync;
 mod slot;
 mod status;
+mod theirs;
 mod unreadable;
 
 #[cfg(test)]
 mod tests;
 
+pub use compare::compare;
+pub use follow::follow;
+pub use link::{Follow, FollowOptions};
 pub use open::{Source, SourceConfig, SourceReport, StreamReport, forget};
 
 use crate::{root::Halt, spool::SpoolError};

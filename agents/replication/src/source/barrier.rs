@@ -95,7 +95,7 @@ impl Engine {
                 waiting.polled = true;
             }
         }
-        let settled = self.pending.is_empty() && self.timers.scan_began.is_none() && self.timers.rest.is_none();
+        let settled = self.pending.is_settled() && self.timers.scan_began.is_none() && self.timers.rest.is_none();
         let last = self.index.facts().last;
         let halt = self.roots.halt().cloned();
         self.barriers.waiting.retain_mut(|waiting| {

@@ -3,12 +3,12 @@
 use super::SourceError;
 use crate::{
     index::{Gap, GapName, Index},
-    message::{BatchKind, Class, Content, Message},
-    meta::{Meta, Oid},
+    message::{BatchDigest, BatchKind, Class, Content, Message},
+    meta::{Meta, ObjectKind, Oid},
     spool::{Spool, SpoolError},
 };
 use model::Mark;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Where the records of a batch go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,9 @@ pub(super) struct Batch<'a> {
     /// Objects all of whose names are said again.
     relinked: HashSet<Oid>,
     class: Class,
-    records: u64,
-    digest: blake3::Hasher,
+    digest: BatchDigest,
+    /// Objects without content, which are said once, as they are at the end of the batch.
+    plain: BTreeMap<Oid, Meta>,
     removals: u64,
     /// The spool had no room, as opposed to a file that is too large for it.
     pub full: bool,
@@ -42,8 +43,7 @@ pub(super) struct Batch<'a> {
 /// Where a batch can be taken back to.
 pub(super) struct Place {
     spool: (u64, u64),
-    records: u64,
-    digest: blake3::Hasher,
+    digest: BatchDigest,
     oid: Oid,
     noted: bool,
 }
@@ -59,8 +59,8 @@ impl<'a> Batch<'a> {
             before: HashMap::new(),
             relinked: HashSet::new(),
             class: Class::FileStable,
-            records: 0,
-            digest: blake3::Hasher::new(),
+            digest: BatchDigest::default(),
+            plain: BTreeMap::new(),
             removals: 0,
             full: false,
         };
@@ -102,14 +102,12 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let (kind, body) = (message.kind(), message.encode());
-        if self.records.is_multiple_of(256) && !self.spool.fits(body.len() as u64) {
+        if self.digest.records().is_multiple_of(256) && !self.spool.fits(body.len() as u64) {
             return self.overflow(SpoolError::Full);
         }
         match self.spool.append_encoded(kind, &body) {
             Ok(()) => {
-                self.digest.update(&kind.to_le_bytes());
-                self.digest.update(&body);
-                self.records += 1;
+                self.digest.add(kind, &body);
                 Ok(())
             }
             Err(error) => self.overflow(error),
@@ -119,7 +117,7 @@ impl<'a> Batch<'a> {
     /// Here, before records of `oid`.
     pub fn place(&self, oid: Oid) -> Place {
         let noted = self.nodes.contains(&oid);
-        Place { spool: self.spool.position(), records: self.records, digest: self.digest.clone(), oid, noted }
+        Place { spool: self.spool.position(), digest: self.digest.clone(), oid, noted }
     }
 
     pub fn take_back(&mut self, place: Place) -> Result<(), SpoolError> {
@@ -128,14 +126,23 @@ impl<'a> Batch<'a> {
         }
         if self.sink == Sink::Spool {
             self.spool.rewind(place.spool)?;
-            (self.records, self.digest) = (place.records, place.digest);
+            self.digest = place.digest;
         }
         Ok(())
     }
 
     pub fn node(&mut self, oid: Oid, meta: &Meta, content: Content) -> Result<(), SpoolError> {
         self.nodes.insert(oid);
+        if meta.kind != ObjectKind::File {
+            self.plain.insert(oid, meta.clone());
+            return Ok(());
+        }
         self.append(&Message::Node { oid, meta: meta.clone(), content })
+    }
+
+    /// Whether a file was said already: that is done once in a batch.
+    pub fn has_said(&self, oid: Oid) -> bool {
+        self.nodes.contains(&oid) && !self.plain.contains_key(&oid)
     }
 
     pub fn data(&mut self, oid: Oid, offset: u64, bytes: &[u8]) -> Result<(), SpoolError> {
@@ -195,6 +202,9 @@ impl<'a> Batch<'a> {
             self.spool.abandon()?;
             return Ok(false);
         }
+        for (oid, meta) in std::mem::take(&mut self.plain) {
+            self.append(&Message::Node { oid, meta, content: Content::Keep })?;
+        }
         for (parent, name, oid, _) in &links {
             self.append(&Message::Link { parent: *parent, name: name.to_vec(), oid: *oid })?;
         }
@@ -207,7 +217,7 @@ impl<'a> Batch<'a> {
             self.append(&Message::Unlink { parent: *parent, name: name.to_vec(), oid: *oid })?;
         }
         if self.sink == Sink::Spool {
-            let (records, digest) = (self.records, *self.digest.finalize().as_bytes());
+            let (records, digest) = (self.digest.records(), self.digest.digest());
             self.append(&Message::BatchEnd { mark: self.mark, records, digest })?;
         }
         if noted || self.sink == Sink::Gap {

@@ -211,8 +211,7 @@ impl Engine {
 
     /// Takes what the capture has and makes it hot.
     pub fn drain(&mut self) -> Result<(), SourceError> {
-        let overflow =
-            drain(&mut self.captures, &self.known, &self.index, &mut self.pending, &mut self.barriers)?;
+        let overflow = drain(&mut self.captures, &self.known, &self.index, &mut self.pending, &mut self.barriers)?;
         if overflow {
             tracing::warn!("events were lost; everything is looked at again");
             self.barriers.see_all();
@@ -320,7 +319,7 @@ impl Engine {
 
     /// After a scan: notes that there was one, and when the next is due where changes are only found by scanning.
     fn note_scanned(&mut self) -> Result<(), SourceError> {
-        if !self.pending.is_empty() {
+        if !self.pending.is_settled() {
             return Ok(());
         }
         if let Some(began) = self.timers.scan_began.take() {

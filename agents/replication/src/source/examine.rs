@@ -43,6 +43,10 @@ impl Pass<'_, '_> {
         if same && believed {
             return Ok(oid);
         }
+        if self.batch.has_said(oid) {
+            self.pending.next(Item::Object(oid), hint.max(Hint::Scan));
+            return Ok(oid);
+        }
         let key = stored.key.clone();
         self.examine(Some(stored), key, entry, hint)?;
         Ok(oid)
@@ -108,7 +112,10 @@ impl Pass<'_, '_> {
         if self.batch.sink != Sink::Spool {
             let meta = meta_io::read_meta(entry, stat)?;
             let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
-            self.batch.node(oid, &meta, Content::Gone)?;
+            let seen = self.batch.sink == Sink::Nowhere && old.as_ref().is_some_and(|old| old.meta == meta);
+            if !seen {
+                self.batch.node(oid, &meta, Content::Gone)?;
+            }
             self.hot.add(oid, recent, true);
             return Ok(stored(oid, key, meta, stat, None));
         }
@@ -156,8 +163,8 @@ impl Pass<'_, '_> {
                 self.batch.take_back(place)?;
                 continue;
             }
-            let unchanged = hint != Hint::Force
-                && old.is_some_and(|old| old.hash == Some(read.hash) && old.meta.size == meta.size);
+            let unchanged =
+                hint != Hint::Force && old.is_some_and(|old| old.hash == Some(read.hash) && old.meta.size == meta.size);
             if unchanged {
                 self.batch.take_back(place)?;
                 if old.is_some_and(|old| old.meta != meta) {

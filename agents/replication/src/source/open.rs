@@ -122,8 +122,7 @@ impl Source {
         let mut index = Index::open(&database)?;
         let limits = SpoolLimits { bytes_max: config.spool_bytes_max, disk_free_min: config.disk_free_min };
         let facts = index.facts().clone();
-        let (spool, opened) =
-            Spool::open(&config.spool, &facts.lineage, limits, facts.spool_base, facts.spool_tail)?;
+        let (spool, opened) = Spool::open(&config.spool, &facts.lineage, limits, facts.spool_base, facts.spool_tail)?;
         let mut status = Status { lineage: facts.lineage.clone(), epoch: config.epoch, ..Status::default() };
         settle(&mut index, &mut status, &config, &opened)?;
         let by_key = tuning.best.is_none_or(|best| best == Capture::Fanotify);
@@ -137,7 +136,8 @@ impl Source {
         known.load(&index)?;
         status.spool_bytes = spool.bytes();
         let (commands, orders) = sync_channel(COMMANDS_MAX);
-        let wake = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)?;
+        let wake =
+            rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)?;
         let shared = Arc::new(Shared {
             config,
             database,

@@ -34,6 +34,8 @@ pub(super) struct Pending {
     hot: HashMap<Item, Hint>,
     cold: VecDeque<(Oid, Box<[u8]>)>,
     scans: Vec<Oid>,
+    /// For the next batch.
+    next: Vec<(Item, Hint)>,
     later: BTreeMap<(Instant, Item), Hint>,
     /// Names that were not found; looked at again once the hot ones are done, so that a rename is seen as one.
     pub gone: HashSet<(Oid, Box<[u8]>)>,
@@ -56,6 +58,10 @@ impl Pending {
         self.cold.push_back((directory, name));
     }
 
+    pub fn next(&mut self, item: Item, hint: Hint) {
+        self.next.push((item, hint));
+    }
+
     pub fn later(&mut self, at: Instant, item: Item, hint: Hint) {
         if self.later.len() < LATER_MAX {
             self.later.insert((at, item), hint);
@@ -64,6 +70,9 @@ impl Pending {
 
     /// Makes hot what has waited long enough.
     pub fn ripen(&mut self, now: Instant) {
+        for (item, hint) in std::mem::take(&mut self.next) {
+            self.hot(item, hint);
+        }
         while let Some(first) = self.later.first_entry()
             && first.key().0 <= now
         {
@@ -100,7 +109,12 @@ impl Pending {
 
     /// Nothing to look at now; what waits for its time does not count.
     pub fn is_empty(&self) -> bool {
-        self.hot.is_empty() && !self.has_cold() && self.gone.is_empty()
+        self.hot.is_empty() && !self.has_cold() && self.gone.is_empty() && self.next.is_empty()
+    }
+
+    /// Nothing to look at now, and no directory that is still looked for.
+    pub fn is_settled(&self) -> bool {
+        self.is_empty() && !self.later.keys().any(|(_, item)| matches!(item, Item::Scan(_)))
     }
 
     pub fn clear(&mut self) {

@@ -29,7 +29,7 @@ use std::{
 };
 
 /// When a directory that was not at its place is looked for again.
-const MISPLACED_AGAIN: Duration = Duration::from_millis(50);
+const MISPLACED_AGAIN: Duration = Duration::from_millis(20);
 /// Directories held open at once within a batch.
 const OPEN_DIRECTORIES_MAX: usize = 128;
 
@@ -169,7 +169,7 @@ impl Pass<'_, '_> {
             at = parent;
         }
         // Found again at its new place, it is read again: nothing that was to be looked at is lost.
-        self.pending.scan(directory);
+        self.pending.later(Instant::now() + MISPLACED_AGAIN, Item::Scan(directory), Hint::Scan);
         Ok(())
     }
 
@@ -249,7 +249,8 @@ impl Pass<'_, '_> {
     pub fn settle_gone(&mut self) -> Result<(), SourceError> {
         for (directory, name) in std::mem::take(&mut self.pending.gone) {
             let Some(open) = self.directory(directory)? else {
-                // Its directory is gone as well: that is found by the directory's own name.
+                // Its directory is gone as well, which its own name tells, or at another place by now.
+                self.misplaced(directory)?;
                 continue;
             };
             match beneath::open_entry(open.fd.as_fd(), &name) {
@@ -349,10 +350,7 @@ impl Pass<'_, '_> {
         crate::failpoint::pass("source.scan");
         let Some(stored) = self.index.object(directory)? else { return Ok(()) };
         let Some(open) = self.directory(directory)? else {
-            if self.index.path_of(directory)?.is_some_and(|(root, _)| self.roots.held(root).is_some()) {
-                self.pending.later(Instant::now() + MISPLACED_AGAIN, Item::Scan(directory), Hint::Scan);
-            }
-            return Ok(());
+            return self.misplaced(directory);
         };
         let root = open.held.root.index;
         let names = beneath::reopen(open.fd.as_fd()).and_then(|readable| {

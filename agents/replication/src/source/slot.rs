@@ -65,7 +65,10 @@ impl Roots {
 
     /// Any held root on the file system that `key` belongs to.
     pub fn of_key(&self, key: &Key) -> Option<&Arc<Held>> {
-        self.0.iter().filter_map(|slot| slot.held.as_ref().ok()).find(|held| key.as_bytes().starts_with(&held.filesystem.id()))
+        self.0
+            .iter()
+            .filter_map(|slot| slot.held.as_ref().ok())
+            .find(|held| key.as_bytes().starts_with(&held.filesystem.id()))
     }
 
     /// The first halted root.
@@ -99,8 +102,5 @@ impl Roots {
 
 /// Whether an error says that the object or name does not exist (any more).
 pub(super) fn is_gone(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::ENOENT | libc::ESTALE | libc::ENOTDIR | libc::ELOOP)
-    )
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESTALE | libc::ENOTDIR | libc::ELOOP))
 }

@@ -1,21 +1,13 @@
 //! What the engine tells sessions and reports, and how it is woken.
 
-use super::{
-    SourceConfig,
-    command::Command,
-    slot::Slot,
-};
+use super::{SourceConfig, command::Command, slot::Slot};
 use crate::spool::SpoolReader;
 use model::{Epoch, Mark, agent_status::RootStatus};
 use std::{
     collections::{BTreeMap, VecDeque},
     os::fd::OwnedFd,
     path::PathBuf,
-    sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::AtomicBool,
-        mpsc::SyncSender,
-    },
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool, mpsc::SyncSender},
     time::Duration,
 };
 

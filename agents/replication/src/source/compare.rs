@@ -1,0 +1,122 @@
+//! A full comparison with what a target has, which changes nothing.
+
+use super::{
+    Source,
+    link::{Link, session_error},
+};
+use crate::{
+    compare,
+    listing::{Listing, Wanted},
+    message::{Entry, Message},
+    peer::Peer,
+    root::{HeldRoot, Side},
+    session::SessionError,
+};
+use model::{MemberName, errand::Comparison};
+use std::{
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
+
+/// How often the two sides are compared again when something changed meanwhile.
+const ROUNDS: u32 = 3;
+/// How long a barrier, and the target's reaching it, are waited for.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+const LISTING_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Compares everything with the target at the other end of `peer`. When changes flowed meanwhile and differences were
+/// found, it is done again, three times at most.
+pub fn compare(
+    source: &Source,
+    target: &str,
+    peer: &mut dyn Peer,
+    stop: &AtomicBool,
+) -> Result<Comparison, SessionError> {
+    let nothing = |_| {};
+    let mut link = Link::new(source, target, peer, &nothing, stop);
+    let Message::Welcome { .. } = link.expect(Duration::from_secs(60))? else {
+        return Err(SessionError::Protocol("the target does not begin with what it holds".into()));
+    };
+    let roots = hold_roots(source)?;
+    let mut round = 1;
+    loop {
+        let before = settled(source, target, &link)?;
+        link.send(Message::Compare)?;
+        let found = once(&mut link, &roots, target)?;
+        let after = source.barrier(SETTLE_MAX).map_err(session_error)?;
+        if found.differences == 0 || before == after || round == ROUNDS {
+            return Ok(found);
+        }
+        round += 1;
+    }
+}
+
+/// Waits until the target has everything written so far, as far as it follows at all.
+fn settled(source: &Source, target: &str, link: &Link<'_>) -> Result<model::Mark, SessionError> {
+    let mark = source.barrier(SETTLE_MAX).map_err(session_error)?;
+    let begin = Instant::now();
+    let mut status = link.shared.lock();
+    while status.acked.get(target).is_some_and(|synced| *synced < mark) && begin.elapsed() < SETTLE_MAX {
+        status = link.shared.wait(status, Duration::from_millis(50));
+        link.check_stop()?;
+    }
+    Ok(mark)
+}
+
+fn hold_roots(source: &Source) -> Result<Vec<HeldRoot>, SessionError> {
+    let config = &source.shared().config;
+    config
+        .roots
+        .iter()
+        .enumerate()
+        .map(|(index, root)| Ok(HeldRoot::open(&config.scenario, index as u32, root, &config.state, Side::Source)?))
+        .collect()
+}
+
+fn once(link: &mut Link<'_>, roots: &[HeldRoot], target: &str) -> Result<Comparison, SessionError> {
+    let names: Vec<_> = roots.iter().map(|root| root.config.name.clone()).collect();
+    let mut ours = Listing::new(roots, Wanted { digests: true });
+    let mut theirs = Received { link, entries: Vec::new().into_iter(), unreadable: None };
+    let mut found = compare::compare(ours.by_ref().map(Ok), theirs.by_ref(), &names, &MemberName::new(target))?;
+    // A comparison may end before the other side has said everything.
+    for entry in theirs.by_ref() {
+        entry?;
+    }
+    found.unreadable += ours.unreadable() + theirs.unreadable.unwrap_or(0);
+    Ok(found)
+}
+
+/// The target's listing as it comes.
+struct Received<'l, 'a> {
+    link: &'l mut Link<'a>,
+    entries: std::vec::IntoIter<Entry>,
+    unreadable: Option<u64>,
+}
+
+impl Iterator for Received<'_, '_> {
+    type Item = Result<Entry, SessionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Some(Ok(entry));
+            }
+            if self.unreadable.is_some() {
+                return None;
+            }
+            match self.link.expect(LISTING_MAX) {
+                Ok(Message::Listing(entries)) => self.entries = entries.into_iter(),
+                Ok(Message::ListingEnd { unreadable }) => self.unreadable = Some(unreadable),
+                Ok(other) => {
+                    self.unreadable = Some(0);
+                    let why = format!("{:#x} within a listing", other.kind());
+                    return Some(Err(SessionError::Protocol(why)));
+                }
+                Err(error) => {
+                    self.unreadable = Some(0);
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The source's end of one connection: sending with an eye on what comes back.
+
+use super::{Source, SourceError, command::Command, slot::Roots, status::Shared};
+use crate::{
+    failpoint,
+    index::Snapshot,
+    message::Message,
+    peer::{Peer, PeerError},
+    root::Halt,
+    session::SessionError,
+};
+use model::{
+    Epoch, Mark,
+    agent_status::{LinkState, Progress},
+    elements::synchronization::Synchronization,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::sync_channel,
+    },
+    time::{Duration, Instant},
+};
+
+/// How often the target hears how far it is complete.
+const HEARTBEAT_EVERY: Duration = Duration::from_millis(250);
+/// How often a stop is looked for while waiting.
+const STEP: Duration = Duration::from_millis(50);
+/// How often progress is reported at most.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+
+/// How a target is to be fed.
+#[derive(Clone, Debug, Default)]
+pub struct FollowOptions {
+    /// What differs at the target is moved to the quarantine of this epoch first.
+    pub set_aside: Option<Epoch>,
+    pub synchronization: Synchronization,
+    /// Compare and copy everything, whatever the target holds.
+    pub force_mirror: bool,
+}
+
+/// How a session stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Follow {
+    pub state: LinkState,
+    pub progress: Option<Progress>,
+    pub synced: Option<Mark>,
+    /// Why the target takes nothing, in words.
+    pub stalled: Option<String>,
+}
+
+pub(super) struct Link<'a> {
+    pub shared: &'a Arc<Shared>,
+    pub target: String,
+    pub peer: &'a mut dyn Peer,
+    stop: &'a AtomicBool,
+    progress: &'a dyn Fn(Follow),
+    /// The furthest position that was sent.
+    pub sent: Mark,
+    pub synced: Option<Mark>,
+    follow: Follow,
+    heartbeat: Instant,
+    reported: Instant,
+}
+
+impl<'a> Link<'a> {
+    pub fn new(
+        source: &'a Source,
+        target: &str,
+        peer: &'a mut dyn Peer,
+        progress: &'a dyn Fn(Follow),
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let now = Instant::now();
+        let follow = Follow { state: LinkState::Down, progress: None, synced: None, stalled: None };
+        Self {
+            shared: source.shared(),
+            target: target.to_owned(),
+            peer,
+            stop,
+            progress,
+            sent: Mark::default(),
+            synced: None,
+            follow,
+            heartbeat: now,
+            reported: now,
+        }
+    }
+
+    pub fn check_stop(&self) -> Result<(), SessionError> {
+        let stopped = self.stop.load(Relaxed) || self.shared.stop.load(Relaxed);
+        if stopped { Err(SessionError::Stopped) } else { Ok(()) }
+    }
+
+    /// Sends, after taking what the target has said: neither side waits for the other for ever.
+    pub fn send(&mut self, message: Message) -> Result<(), SessionError> {
+        self.take_waiting()?;
+        Ok(self.peer.send(message)?)
+    }
+
+    /// Takes everything the target has said.
+    pub fn take_waiting(&mut self) -> Result<(), SessionError> {
+        self.check_stop()?;
+        while let Some(message) = self.peer.receive(Duration::ZERO)? {
+            self.take(message)?;
+        }
+        Ok(())
+    }
+
+    /// The next message that is not an acknowledgement.
+    pub fn expect(&mut self, limit: Duration) -> Result<Message, SessionError> {
+        let begin = Instant::now();
+        while begin.elapsed() < limit {
+            self.check_stop()?;
+            match self.peer.receive(STEP)? {
+                Some(message @ (Message::Ack { .. } | Message::Stalled { .. } | Message::Failed { .. })) => {
+                    self.take(message)?;
+                }
+                Some(message) => return Ok(message),
+                None => {}
+            }
+        }
+        Err(PeerError::Failed("the target is silent".into()).into())
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), SessionError> {
+        match message {
+            Message::Ack { synced, .. } => self.acknowledge(synced),
+            Message::Stalled { why } => {
+                self.follow.stalled = (!why.is_empty()).then_some(why);
+                self.tell();
+                Ok(())
+            }
+            Message::Failed { why } => Err(SessionError::Refused(why)),
+            other => Err(SessionError::Protocol(format!("a message of type {:#x} from the target", other.kind()))),
+        }
+    }
+
+    fn acknowledge(&mut self, synced: Option<Mark>) -> Result<(), SessionError> {
+        let Some(mark) = synced.filter(|mark| self.synced.is_none_or(|before| before != *mark)) else {
+            return Ok(());
+        };
+        if mark > self.sent || self.synced.is_some_and(|before| mark < before) {
+            return Err(SessionError::Protocol(format!("{mark} is acknowledged, {} was sent", self.sent)));
+        }
+        failpoint::pass("source.ack");
+        self.note_synced(mark);
+        if self.reported.elapsed() >= REPORT_EVERY || mark == self.sent {
+            self.tell();
+        }
+        Ok(())
+    }
+
+    fn note_synced(&mut self, mark: Mark) {
+        self.synced = Some(mark);
+        self.follow.synced = Some(mark);
+        let mut status = self.shared.lock();
+        status.acked.insert(self.target.clone(), mark);
+        status.pins.remove(&self.target);
+        status.acked_changed = true;
+        drop(status);
+        self.shared.changed.notify_all();
+    }
+
+    /// The target is at `from` and goes on from there. Returns the lineage.
+    pub fn go_on(&mut self, from: Mark) -> Vec<u8> {
+        self.sent = from;
+        self.note_synced(from);
+        self.shared.lock().lineage.clone().into_bytes()
+    }
+
+    /// The session is over: nothing is kept for a target that did not get to a position.
+    pub fn leave(&mut self) {
+        let mut status = self.shared.lock();
+        status.pins.remove(&self.target);
+        status.acked_changed = true;
+        drop(status);
+        self.report(LinkState::Down, None);
+    }
+
+    pub fn heartbeat_is_due(&mut self) -> bool {
+        let due = self.heartbeat.elapsed() >= HEARTBEAT_EVERY;
+        if due {
+            self.heartbeat = Instant::now();
+        }
+        due
+    }
+
+    pub fn report(&mut self, state: LinkState, progress: Option<Progress>) {
+        self.follow.state = state;
+        self.follow.progress = progress;
+        self.tell();
+    }
+
+    /// As `report`, but not more often than is of use.
+    pub fn report_seldom(&mut self, progress: impl FnOnce() -> Progress) {
+        if self.reported.elapsed() >= REPORT_EVERY {
+            self.follow.progress = Some(progress());
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        self.reported = Instant::now();
+        (self.progress)(self.follow.clone());
+    }
+
+    /// Waits for the first scan. Returns the first root that is halted.
+    pub fn wait_scanned(&mut self, limit: Duration) -> Result<Option<Halt>, SessionError> {
+        let begin = Instant::now();
+        loop {
+            self.check_stop()?;
+            {
+                let status = self.shared.lock();
+                if status.scanned {
+                    return Ok(Roots(status.slots.clone()).halt().cloned());
+                }
+                if begin.elapsed() < limit && !status.ended {
+                    drop(self.shared.wait(status, STEP));
+                    continue;
+                }
+            }
+            return Err(SessionError::Refused("the source has not scanned its roots yet".into()));
+        }
+    }
+
+    /// The index as it is now; everything after it is kept for this target.
+    pub fn snapshot(&mut self, anew: bool) -> Result<Snapshot, SessionError> {
+        let (reply, answer) = sync_channel(1);
+        let target = self.target.clone();
+        self.shared.order(Command::Snapshot { target, anew, reply }).map_err(session_error)?;
+        loop {
+            self.check_stop()?;
+            match answer.recv_timeout(STEP) {
+                Ok(answer) => return answer.map_err(session_error),
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Err(SessionError::Stopped),
+                Err(_) if self.shared.lock().ended => return Err(SessionError::Stopped),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The roots as they are held now. Fails when one is halted: nothing may be concluded from it.
+    pub fn roots(&self) -> Result<Roots, SessionError> {
+        let roots = Roots(self.shared.lock().slots.clone());
+        match roots.halt() {
+            Some(halt) => Err(SessionError::Halted(halt.clone())),
+            None => Ok(roots),
+        }
+    }
+}
+
+pub(super) fn session_error(error: SourceError) -> SessionError {
+    match error {
+        SourceError::Halted(halt) => SessionError::Halted(halt),
+        SourceError::Index(error) => SessionError::Store(error),
+        SourceError::Io(source) => SessionError::Io { what: "reading the source".into(), source },
+        SourceError::Stopped => SessionError::Stopped,
+        other => SessionError::Io { what: other.to_string(), source: std::io::ErrorKind::Other.into() },
+    }
+}

@@ -1,0 +1,216 @@
+//! Batches that are read from the file system while they are sent: parts of a synchronization, and what a full spool
+//! could not hold.
+
+use super::{
+    content,
+    link::Link,
+    slot::{Roots, is_gone},
+};
+use crate::{
+    beneath,
+    index::{Snapshot, Stored},
+    message::{BatchDigest, BatchKind, Class, Content, Message},
+    meta::{Meta, ObjectKind, Oid},
+    meta_io,
+    session::SessionError,
+};
+use model::Mark;
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+/// Objects and bytes after which a part ends.
+const OBJECTS_MAX: u64 = 1000;
+const BYTES_MAX: u64 = 32 << 20;
+
+/// Sends records in batches.
+pub(super) struct Parts<'l, 'a> {
+    pub link: &'l mut Link<'a>,
+    pub roots: Roots,
+    mark: Mark,
+    open: Option<Open>,
+    pub objects_done: u64,
+    pub bytes_done: u64,
+    /// Objects that could not be read and were left out.
+    pub unreadable: Vec<Oid>,
+}
+
+struct Open {
+    digest: BatchDigest,
+    objects: u64,
+    bytes: u64,
+}
+
+/// An object as it is now.
+pub(super) enum Now {
+    File(OwnedFd),
+    Other(Meta),
+    /// It is gone; its index entry is what is known.
+    Gone,
+    Unreadable,
+}
+
+impl<'l, 'a> Parts<'l, 'a> {
+    pub fn new(link: &'l mut Link<'a>, mark: Mark) -> Result<Self, SessionError> {
+        let roots = link.roots()?;
+        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: Vec::new() })
+    }
+
+    /// Opens a batch of `kind` unless one is open.
+    pub fn ensure(&mut self, kind: BatchKind) -> Result<(), SessionError> {
+        if self.open.is_none() {
+            self.link.send(Message::BatchBegin { mark: self.mark, kind, class: Class::Fuzzy })?;
+            self.open = Some(Open { digest: BatchDigest::default(), objects: 0, bytes: 0 });
+        }
+        Ok(())
+    }
+
+    pub fn record(&mut self, message: Message) -> Result<(), SessionError> {
+        if let Some(open) = &mut self.open {
+            let body = message.encode();
+            open.digest.add(message.kind(), &body);
+            open.bytes += body.len() as u64;
+        }
+        self.link.send(message)
+    }
+
+    /// Ends the open batch.
+    pub fn end(&mut self) -> Result<(), SessionError> {
+        if let Some(open) = self.open.take() {
+            crate::failpoint::pass("mirror.part");
+            let (mark, records, digest) = (self.mark, open.digest.records(), open.digest.digest());
+            self.link.send(Message::BatchEnd { mark, records, digest })?;
+        }
+        Ok(())
+    }
+
+    /// Ends the open part when it is large enough.
+    pub fn end_if_full(&mut self) -> Result<(), SessionError> {
+        match &self.open {
+            Some(open) if open.objects >= OBJECTS_MAX || open.bytes >= BYTES_MAX => self.end(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks what the object is now.
+    pub fn look(&self, stored: &Stored, snapshot: &Snapshot) -> Result<Now, SessionError> {
+        let looked = self.try_look(stored, snapshot);
+        match looked {
+            Ok(now) => Ok(now),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                Err(SessionError::io("opening an object of a halted root")(error))
+            }
+            Err(error) if is_gone(&error) => Ok(Now::Gone),
+            Err(error) => {
+                tracing::warn!(oid = %stored.oid, %error, "cannot be read; left out for now");
+                Ok(Now::Unreadable)
+            }
+        }
+    }
+
+    fn try_look(&self, stored: &Stored, snapshot: &Snapshot) -> io::Result<Now> {
+        let opened = self.roots.open(&stored.key, || snapshot.path_of(stored.oid).ok().flatten())?;
+        let Some(entry) = opened else { return Ok(Now::Gone) };
+        if stored.meta.kind == ObjectKind::File {
+            return content::open(entry.as_fd()).map(Now::File);
+        }
+        let stat = beneath::stat(entry.as_fd())?;
+        meta_io::read_meta(entry.as_fd(), &stat).map(Now::Other)
+    }
+
+    fn count_object(&mut self) {
+        self.objects_done += 1;
+        if let Some(open) = &mut self.open {
+            open.objects += 1;
+        }
+    }
+
+    /// Sends an object as it is now, content and all. False when it cannot be read: it is left out.
+    pub fn object(&mut self, stored: &Stored, snapshot: &Snapshot) -> Result<bool, SessionError> {
+        let (oid, is_file) = (stored.oid, stored.meta.kind == ObjectKind::File);
+        match self.look(stored, snapshot)? {
+            Now::File(file) => {
+                if let Err(error) = self.file(oid, &file) {
+                    return Err(error);
+                }
+            }
+            Now::Other(meta) => self.record(Message::Node { oid, meta, content: Content::Keep })?,
+            Now::Gone => {
+                let content = if is_file { Content::Gone } else { Content::Keep };
+                self.record(Message::Node { oid, meta: stored.meta.clone(), content })?;
+            }
+            Now::Unreadable => {
+                self.unreadable.push(oid);
+                return Ok(false);
+            }
+        }
+        self.count_object();
+        Ok(true)
+    }
+
+    /// Sends a file's content, read once; what changes while it is read comes again as a change.
+    fn file(&mut self, oid: Oid, file: &OwnedFd) -> Result<(), SessionError> {
+        let before = || Ok(rustix::fs::fstat(file)?);
+        let parts = std::cell::RefCell::new(&mut *self);
+        let (stat, read) = content::read::<Sending>(
+            file.as_fd(),
+            &before,
+            &mut |stat| {
+                let meta = meta_io::read_meta(file.as_fd(), stat)?;
+                Ok(parts.borrow_mut().record(Message::Node { oid, meta, content: Content::Follows })?)
+            },
+            &mut |offset, bytes| {
+                let mut parts = parts.borrow_mut();
+                parts.bytes_done += bytes.len() as u64;
+                Ok(parts.record(Message::Data { oid, offset, bytes: bytes.to_vec() })?)
+            },
+        )?;
+        self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })
+    }
+
+    /// Sends all names of an object.
+    pub fn names(&mut self, oid: Oid, names: Vec<(Oid, Vec<u8>)>) -> Result<(), SessionError> {
+        for (parent, name) in names {
+            self.record(Message::Link { parent, name, oid })?;
+        }
+        Ok(())
+    }
+
+    /// Sends an object that the target has already, with its meta.
+    pub fn keep(&mut self, oid: Oid, meta: Meta) -> Result<(), SessionError> {
+        self.record(Message::Node { oid, meta, content: Content::Keep })?;
+        self.count_object();
+        Ok(())
+    }
+
+    /// Objects that were left out are said again as soon as they can be read.
+    pub fn order_again(&mut self) {
+        if !self.unreadable.is_empty() {
+            let again = super::command::Command::Again(self.unreadable.clone());
+            // An engine that has ended scans everything when it starts again.
+            let _ = self.link.shared.order(again);
+        }
+    }
+}
+
+/// Either a file that could not be read to its end, or a peer that could not be written to.
+pub(super) struct Sending(SessionError);
+
+impl From<io::Error> for Sending {
+    fn from(error: io::Error) -> Self {
+        Self(SessionError::io("reading a file")(error))
+    }
+}
+
+impl From<SessionError> for Sending {
+    fn from(error: SessionError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Sending> for SessionError {
+    fn from(error: Sending) -> Self {
+        error.0
+    }
+}

@@ -1,0 +1,164 @@
+//! A source over a temporary directory, and the index read back as a tree.
+
+use crate::{
+    capture::Tuning,
+    index::Snapshot,
+    meta::{ObjectKind, Oid},
+    root::RootConfig,
+    source::{Source, SourceConfig},
+};
+use model::{Epoch, Mark, agent_status::Capture, elements::spool::OnFull};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Lab {
+    pub dir: TempDir,
+    pub config: SourceConfig,
+    pub tuning: Tuning,
+}
+
+impl Lab {
+    pub fn new(best: Capture) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("root")).unwrap();
+        let config = SourceConfig {
+            scenario: "s".into(),
+            member: "primary".into(),
+            epoch: Epoch(1),
+            roots: vec![RootConfig { name: "r".into(), path: dir.path().join("root"), exclude: vec![] }],
+            state: dir.path().join("state"),
+            spool: dir.path().join("spool"),
+            spool_bytes_max: 256 << 20,
+            disk_free_min: 0,
+            on_full: OnFull::Resync,
+            targets: vec!["replica".into()],
+        };
+        Self { dir, config, tuning: Tuning { best: Some(best), queue_max: None } }
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    pub fn open(&self) -> Source {
+        Source::open_tuned(self.config.clone(), self.tuning).unwrap()
+    }
+
+    /// A target that holds nothing yet, so that batches are spooled.
+    pub fn pin(&self, source: &Source) {
+        let mut status = source.shared().lock();
+        status.pins.insert("replica".into(), 0);
+    }
+
+    /// The index as a tree: path to kind, size, and the object number for files.
+    pub fn indexed(&self) -> BTreeMap<Vec<u8>, Seen> {
+        let snapshot = Snapshot::open(&self.config.state.join("source.db")).unwrap();
+        let mut out = BTreeMap::new();
+        walk(&snapshot, Oid::root(0), b"", &mut out);
+        out
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub kind: ObjectKind,
+    pub mode: u32,
+    pub size: u64,
+    pub mtime: (i64, u32),
+    /// Hash where the index has one.
+    pub hash: Option<[u8; 32]>,
+    /// First path of the same object.
+    pub object: u64,
+}
+
+fn walk(snapshot: &Snapshot, dir: Oid, path: &[u8], out: &mut BTreeMap<Vec<u8>, Seen>) {
+    for (name, oid, kind) in snapshot.page(dir, b"", usize::MAX >> 1).unwrap() {
+        let path = if path.is_empty() { name } else { [path, &name].join(&b'/') };
+        let stored = snapshot.object(oid).unwrap().unwrap();
+        let (mode, size, mtime) = (stored.meta.mode, stored.meta.size, stored.meta.mtime);
+        out.insert(path.clone(), Seen { kind, mode, size, mtime, hash: stored.hash, object: oid.0 });
+        if kind == ObjectKind::Directory {
+            walk(snapshot, oid, &path, out);
+        }
+    }
+}
+
+/// What is really there.
+pub fn real(root: &Path) -> BTreeMap<Vec<u8>, Seen> {
+    let mut out = BTreeMap::new();
+    real_below(root, root, &mut out);
+    out
+}
+
+fn real_below(root: &Path, dir: &Path, out: &mut BTreeMap<Vec<u8>, Seen>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let below = path.strip_prefix(root).unwrap().as_os_str().as_bytes().to_vec();
+        if below == b".standin" {
+            continue;
+        }
+        let meta = fs::symlink_metadata(&path).unwrap();
+        let Some(kind) = ObjectKind::from_mode(meta.mode()) else { continue };
+        let file = kind == ObjectKind::File;
+        let hash = file.then(|| {
+            let mut hash = crate::content::ContentHash::default();
+            let content = fs::read(&path).unwrap();
+            hash.update(0, &content);
+            hash.finish(content.len() as u64)
+        });
+        let size = if file { meta.len() } else { 0 };
+        let mtime = (meta.mtime(), meta.mtime_nsec() as u32);
+        out.insert(below, Seen { kind, mode: meta.mode() & 0o7777, size, mtime, hash, object: meta.ino() });
+        if kind == ObjectKind::Directory {
+            real_below(root, &path, out);
+        }
+    }
+}
+
+/// Lists what differs between what was captured and what is there. Content counts where the index knows it, and with
+/// `contents` it must.
+pub fn differences(ours: &BTreeMap<Vec<u8>, Seen>, real: &BTreeMap<Vec<u8>, Seen>, contents: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut objects: BTreeMap<u64, u64> = BTreeMap::new();
+    for (path, want) in real {
+        let name = path.escape_ascii();
+        let Some(have) = ours.get(path) else {
+            out.push(format!("missing {name}"));
+            continue;
+        };
+        if (have.kind, have.mode, have.size, have.mtime) != (want.kind, want.mode, want.size, want.mtime) {
+            out.push(format!("meta of {name}: {have:?} != {want:?}"));
+        }
+        if have.hash != want.hash && (have.hash.is_some() || (contents && want.hash.is_some())) {
+            out.push(format!("content of {name} ({})", have.hash.is_some()));
+        }
+        if *objects.entry(want.object).or_insert(have.object) != have.object {
+            out.push(format!("links of {name}"));
+        }
+    }
+    out.extend(
+        ours.keys().filter(|path| !real.contains_key(*path)).map(|path| format!("extra {}", path.escape_ascii())),
+    );
+    out
+}
+
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        assert!(begin.elapsed() < PATIENCE, "never: {what}");
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+pub fn barrier(source: &Source) -> Mark {
+    source.barrier(PATIENCE).unwrap()
+}

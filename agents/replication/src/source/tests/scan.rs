@@ -1,0 +1,106 @@
+//! Starting, restarting and halting.
+
+use super::lab::{Lab, PATIENCE, barrier, differences, eventually, real};
+use crate::source::SourceError;
+use model::agent_status::{Capture, HaltReason, RootState};
+use std::{fs, time::Instant};
+
+#[test]
+fn a_restart_finds_what_changed_meanwhile() {
+    let lab = Lab::new(Capture::Fanotify);
+    fs::create_dir_all(lab.root().join("a/b")).unwrap();
+    fs::write(lab.root().join("a/b/f"), "1").unwrap();
+    fs::write(lab.root().join("g"), "1").unwrap();
+    let source = lab.open();
+    let first = barrier(&source);
+    let lineage = source.report().lineage;
+    drop(source);
+    fs::rename(lab.root().join("a"), lab.root().join("c")).unwrap();
+    fs::write(lab.root().join("c/b/f"), "22").unwrap();
+    fs::remove_file(lab.root().join("g")).unwrap();
+    let before = lab.indexed();
+    let source = lab.open();
+    let second = barrier(&source);
+    assert!(second > first && source.report().scanned);
+    assert_eq!(source.report().lineage, lineage);
+    assert_eq!(differences(&lab.indexed(), &real(&lab.root()), false), Vec::<String>::new());
+    assert_eq!(lab.indexed()[b"c/b/f".as_slice()].object, before[b"a/b/f".as_slice()].object, "moved, not copied");
+    assert_eq!(barrier(&source), second, "nothing changed");
+}
+
+#[test]
+fn a_hundred_thousand_files_are_scanned_in_seconds() {
+    let lab = Lab::new(Capture::Fanotify);
+    let count = 20_000;
+    for dir in 0..20 {
+        let path = lab.root().join(format!("dir{dir}"));
+        fs::create_dir(&path).unwrap();
+        for file in 0..count / 20 {
+            fs::write(path.join(format!("file{file}")), "x").unwrap();
+        }
+    }
+    let begin = Instant::now();
+    let source = lab.open();
+    barrier(&source);
+    let time = begin.elapsed();
+    assert_eq!(source.report().roots[0].files, Some(count));
+    assert!(time < PATIENCE / 6, "{count} files took {time:?}");
+}
+
+#[test]
+fn an_emptied_or_replaced_root_halts_and_nothing_is_deleted() {
+    let lab = Lab::new(Capture::Fanotify);
+    for name in ["a", "b", "c"] {
+        fs::write(lab.root().join(name), name).unwrap();
+    }
+    let source = lab.open();
+    let mark = barrier(&source);
+    fs::rename(lab.root(), lab.dir.path().join("away")).unwrap();
+    fs::create_dir(lab.root()).unwrap();
+    let halted = |reason: HaltReason| {
+        eventually(
+            "halted",
+            || matches!(&source.report().roots[0].state, RootState::Halted { reason: found, .. } if *found == reason),
+        );
+    };
+    halted(HaltReason::RootReplaced);
+    assert!(matches!(source.barrier(PATIENCE), Err(SourceError::Halted(_))));
+    assert_eq!((source.report().last, lab.indexed().len()), (mark, 3));
+    fs::remove_dir(lab.root()).unwrap();
+    fs::rename(lab.dir.path().join("away"), lab.root()).unwrap();
+    eventually("ready again", || source.report().roots[0].state == RootState::Ready);
+    barrier(&source);
+    for name in ["a", "b", "c"] {
+        fs::remove_file(lab.root().join(name)).unwrap();
+    }
+    halted(HaltReason::SourceEmpty);
+    assert!(!lab.indexed().is_empty());
+}
+
+#[test]
+fn odd_things_are_taken_as_they_are_and_none_blocks() {
+    use std::os::unix::ffi::OsStrExt;
+    let lab = Lab::new(Capture::Fanotify);
+    let source = lab.open();
+    lab.pin(&source);
+    let root = lab.root();
+    barrier(&source);
+    rustix::fs::mknodat(rustix::fs::CWD, root.join("fifo"), rustix::fs::FileType::Fifo, 0o640.into(), 0).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", root.join("link")).unwrap();
+    fs::write(root.join(std::ffi::OsStr::from_bytes(b"\xff\x01\n")), "odd").unwrap();
+    fs::write(root.join("n".repeat(255)), "long").unwrap();
+    fs::create_dir_all(root.join("sub/.standin")).unwrap();
+    fs::write(root.join("sub/.standin/kept"), "only the one at the top is ours").unwrap();
+    let sparse = fs::File::create(root.join("sparse")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    drop(sparse);
+    let begin = Instant::now();
+    barrier(&source);
+    assert!(begin.elapsed() < PATIENCE / 6);
+    let seen = lab.indexed();
+    fs::remove_file(root.join("sparse")).unwrap();
+    assert_eq!(seen[b"sparse".as_slice()].size, 1 << 40);
+    barrier(&source);
+    assert_eq!(differences(&lab.indexed(), &real(&root), true), Vec::<String>::new());
+}

@@ -1,0 +1,270 @@
+//! Source and target together, over a connection within the process.
+
+use super::{
+    fuzz::hammer,
+    lab::{Lab, PATIENCE, barrier, differences, eventually, real},
+};
+use crate::{
+    message::Message,
+    peer::{LocalPeer, Peer, PeerError, pair},
+    root::RootConfig,
+    session::SessionError,
+    source::{Follow, FollowOptions, Source, compare, follow},
+    target::{Target, TargetConfig, serve},
+};
+use model::{
+    Epoch,
+    agent_status::{Capture, SpoolState},
+    errand::Comparison,
+};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+struct Pair {
+    lab: Lab,
+    target: Target,
+}
+
+impl Pair {
+    fn new(lab: Lab) -> Self {
+        let target = open_target(&lab);
+        Self { lab, target }
+    }
+
+    fn replica(&self) -> PathBuf {
+        self.lab.dir.path().join("replica")
+    }
+
+    /// Runs a session until `until` says so; returns how its source side ended.
+    fn session(
+        &self,
+        source: &Source,
+        options: &FollowOptions,
+        cut_after: Option<u64>,
+        until: impl FnOnce(),
+    ) -> Result<(), SessionError> {
+        let (ours, mut theirs) = pair(64);
+        let mut ours = Cut { peer: ours, left: AtomicU64::new(cut_after.unwrap_or(u64::MAX)) };
+        let stop = AtomicBool::new(false);
+        let last = Mutex::new(None);
+        std::thread::scope(|scope| {
+            let serving = scope.spawn(|| {
+                let result = serve(&self.target, &mut theirs, &stop);
+                drop(theirs);
+                result
+            });
+            let following = scope.spawn(|| {
+                let result = follow(source, "replica", options, &mut ours, &|now: Follow| *last.lock().unwrap() = Some(now), &stop);
+                drop(ours);
+                result
+            });
+            if cut_after.is_none() {
+                until();
+            } else {
+                eventually("the cut", || following.is_finished());
+            }
+            stop.store(true, Relaxed);
+            let result = following.join().unwrap();
+            let served = serving.join().unwrap();
+            if let (Err(SessionError::Protocol(why)), _) | (_, Err(SessionError::Protocol(why))) = (&result, &served) {
+                panic!("protocol: {why}");
+            }
+            result
+        })
+    }
+
+    fn caught_up(&self, source: &Source) {
+        let mark = barrier(source);
+        let begin = Instant::now();
+        while source.report().streams[0].synced.is_none_or(|synced| synced < mark) {
+            assert!(begin.elapsed() < PATIENCE, "{mark} of {:?} {:?}", source.report(), self.target.report());
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
+    fn compared(&self, source: &Source) -> Comparison {
+        let (mut ours, mut theirs) = pair(64);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _ = serve(&self.target, &mut theirs, &stop);
+                drop(theirs);
+            });
+            let found = compare(source, "replica", &mut ours, &stop);
+            drop(ours);
+            stop.store(true, Relaxed);
+            found.unwrap()
+        })
+    }
+
+    fn assert_equal(&self, source: &Source) {
+        let found = self.compared(source);
+        assert_eq!((found.differences, found.unreadable), (0, 0), "{:#?}", found.listed);
+        let (ours, theirs) = (real(&self.lab.root()), real(&self.replica()));
+        assert_eq!(differences(&theirs, &ours, true), Vec::<String>::new());
+    }
+}
+
+fn open_target(lab: &Lab) -> Target {
+    Target::open(TargetConfig {
+        scenario: "s".into(),
+        member: "replica".into(),
+        epoch: Epoch(1),
+        roots: vec![RootConfig { name: "r".into(), path: lab.dir.path().join("replica"), exclude: vec![] }],
+        state: lab.dir.path().join("target"),
+    })
+    .unwrap()
+}
+
+/// A connection that breaks after some messages.
+struct Cut {
+    peer: LocalPeer,
+    left: AtomicU64,
+}
+
+impl Peer for Cut {
+    fn send(&mut self, message: Message) -> Result<(), PeerError> {
+        if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+            return Err(PeerError::Ended);
+        }
+        self.peer.send(message)
+    }
+
+    fn receive(&mut self, wait: Duration) -> Result<Option<Message>, PeerError> {
+        self.peer.receive(wait)
+    }
+}
+
+fn plant(root: &std::path::Path, count: usize) {
+    for at in 0..count {
+        let dir = root.join(format!("p{}", at % 7));
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!("f{at}")), vec![at as u8; at * 37 % 9000]).unwrap();
+    }
+    fs::hard_link(root.join("p0/f0"), root.join("p1/linked")).unwrap();
+    std::os::unix::fs::symlink("p0/f0", root.join("symlink")).unwrap();
+}
+
+#[test]
+fn mirrored_then_followed_and_equal() {
+    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    plant(&pair.lab.root(), 100);
+    let source = pair.lab.open();
+    let root = pair.lab.root();
+    pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+        hammer(&root, 3, Duration::from_secs(2));
+        fs::rename(root.join("p2"), root.join("p3/moved")).unwrap();
+        pair.caught_up(&source);
+        pair.assert_equal(&source);
+    })
+    .unwrap_err();
+    // Goes on from where it was, without a comparison.
+    fs::write(root.join("later"), "x").unwrap();
+    let lineage = source.report().lineage;
+    pair.session(&source, &FollowOptions::default(), None, || pair.caught_up(&source)).unwrap_err();
+    assert_eq!(source.report().lineage, lineage);
+    pair.assert_equal(&source);
+}
+
+#[test]
+fn cut_anywhere_and_equal_afterwards() {
+    let mut pair = Pair::new(Lab::new(Capture::Fanotify));
+    plant(&pair.lab.root(), 60);
+    let mut source = pair.lab.open();
+    let root = pair.lab.root();
+    for round in 0..24u64 {
+        hammer(&root, round + 100, Duration::from_millis(50));
+        let _ = pair.session(&source, &FollowOptions::default(), Some(round * round * 3 + 1), || {});
+        if round % 6 == 5 {
+            // Dropped without a word, both of them.
+            drop(source);
+            source = pair.lab.open();
+            pair.target = open_target(&pair.lab);
+        }
+    }
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+    });
+    pair.assert_equal(&source);
+}
+
+#[test]
+fn a_full_spool_is_made_good_from_what_changed() {
+    let mut lab = Lab::new(Capture::Fanotify);
+    lab.config.spool_bytes_max = 1 << 20;
+    let pair = Pair::new(lab);
+    let root = pair.lab.root();
+    plant(&root, 100);
+    let source = pair.lab.open();
+    let _ = pair.session(&source, &FollowOptions::default(), None, || pair.caught_up(&source));
+    for round in 0..4 {
+        hammer(&root, round + 7, Duration::from_millis(300));
+        for at in 0..40 {
+            fs::write(root.join(format!("big{at}")), vec![(round + at) as u8; 60_000]).unwrap();
+        }
+        barrier(&source);
+    }
+    fs::rename(root.join("p4"), root.join("p5/p4")).unwrap();
+    fs::rename(root.join("p5"), root.join("p4")).unwrap();
+    fs::remove_dir_all(root.join("p6")).unwrap();
+    fs::write(root.join("p6"), "a file now").unwrap();
+    barrier(&source);
+    assert_eq!(source.report().spool, SpoolState::Full);
+    assert!(source.report().spool_bytes <= 1 << 20);
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+        assert_eq!(source.report().spool, SpoolState::Normal);
+        fs::write(root.join("after"), "x").unwrap();
+        pair.caught_up(&source);
+    });
+    pair.assert_equal(&source);
+}
+
+#[test]
+fn small_changes_arrive_soon() {
+    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    plant(&pair.lab.root(), 10);
+    let source = pair.lab.open();
+    let mut times = Vec::new();
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+        for at in 0..50 {
+            let (from, to) = (pair.lab.root().join(format!("t{at}")), pair.replica().join(format!("t{at}")));
+            let begin = Instant::now();
+            fs::write(from, "small").unwrap();
+            eventually("arrived", || to.exists());
+            times.push(begin.elapsed());
+        }
+    });
+    times.sort();
+    assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
+    if std::env::var_os("SHOW").is_some() {
+        panic!("p50 {:?} p90 {:?}", times[25], times[45]);
+    }
+}
+
+#[test]
+fn what_the_target_has_is_adopted_and_what_differs_is_set_aside() {
+    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    plant(&pair.lab.root(), 20);
+    let source = pair.lab.open();
+    let _ = pair.session(&source, &FollowOptions::default(), None, || pair.caught_up(&source));
+    fs::write(pair.replica().join("p0/f0"), "diverged").unwrap();
+    fs::write(pair.replica().join("only-here"), "orphan").unwrap();
+    let options = FollowOptions { set_aside: Some(Epoch(7)), force_mirror: true, ..FollowOptions::default() };
+    let inode = |path: &str| std::os::unix::fs::MetadataExt::ino(&fs::metadata(pair.replica().join(path)).unwrap());
+    let before = inode("p1/f1");
+    let _ = pair.session(&source, &options, None, || pair.caught_up(&source));
+    pair.assert_equal(&source);
+    assert_eq!(inode("p1/f1"), before, "adopted, not copied");
+    let aside = pair.target.report().set_aside.unwrap();
+    assert!(aside.paths.contains(&"only-here".to_owned()) && aside.paths.contains(&"p0/f0".to_owned()), "{aside:?}");
+}
