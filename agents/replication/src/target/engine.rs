@@ -135,7 +135,7 @@ impl Engine {
             (_, Some(synced)) if mark <= synced => {
                 return protocol(format!("batch {mark}, which is not after {synced}"));
             }
-            (BatchKind::Live, Some(synced)) if mark.epoch == synced.epoch && mark.batch != synced.batch + 1 => {
+            (BatchKind::Live, Some(synced)) if mark.batch != synced.batch + 1 => {
                 return protocol(format!("batch {mark} after {synced}: some are missing"));
             }
             _ => {}

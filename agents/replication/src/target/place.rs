@@ -169,7 +169,7 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
-    fn future_id(&self, oid: Oid) -> Result<Option<FileId>> {
+    pub(super) fn future_id(&self, oid: Oid) -> Result<Option<FileId>> {
         match self.staged(oid)? {
             Some(staged) => Ok(Some(staged.id)),
             None => Ok(self.map.known(oid)?.map(|known| known.id)),

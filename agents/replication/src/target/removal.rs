@@ -22,7 +22,11 @@ impl Placing<'_> {
         if let Some(dir) = self.disk.dir(self.map, name.parent)?
             && let Some(found) = find(dir.as_fd(), &name.name)?
         {
-            if self.map.known(name.oid)?.is_some_and(|known| known.id == found.id) && !found.is_dir() {
+            let next = self.map.pending_child(name.parent, &name.name)?;
+            let next = next.map(|oid| self.future_id(oid)).transpose()?.flatten();
+            if next.as_ref() == Some(&found.id) {
+                // An earlier run, which was cut short, got further than this.
+            } else if self.map.known(name.oid)?.is_some_and(|known| known.id == found.id) && !found.is_dir() {
                 let removed = beneath::unlink(dir.as_fd(), &name.name);
                 removed.map_err(SessionError::io(format!("removing {}", name.name.escape_ascii())))?;
             } else {

@@ -105,6 +105,7 @@ fn contents_that_are_none() {
 fn batches_that_are_none() {
     let good = [link(ROOT, "g", 3)];
     refused("missing", batch(mark(3), BatchKind::Live, &good));
+    refused("missing", batch(Mark { epoch: Epoch(2), batch: 3 }, BatchKind::Live, &good));
     refused("not after", batch(mark(1), BatchKind::Live, &good));
     refused("not after", batch(Mark { epoch: Epoch(0), batch: 9 }, BatchKind::Resync, &good));
     refused("cannot be", batch(mark(u64::MAX), BatchKind::Resync, &good));
