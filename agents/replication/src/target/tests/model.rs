@@ -278,7 +278,7 @@ fn crash_child() {
 /// Crashes one child at the place; false when the place was not passed that often.
 fn crash(rig: &Rig, seed: u64, name: &str, count: u64) -> bool {
     let order = format!("{}|{seed}|{name}|{count}", rig.dir.path().display());
-    let child = Command::new(std::env::current_exe().unwrap())
+    let child = Command::new("/proc/self/exe")
         .args(["--exact", "target::tests::model::crash_child", "--nocapture"])
         .env(CHILD, order)
         .output()

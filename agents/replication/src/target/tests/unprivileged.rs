@@ -17,10 +17,14 @@ fn is_child(what: &str) -> bool {
     std::env::var(CHILD).is_ok_and(|wanted| wanted == what)
 }
 
-/// The command that runs one of the tests below for real.
-fn child(what: &str) -> (std::path::PathBuf, [String; 3]) {
+/// The command that runs one of the tests below for real: a copy of this binary in `dir`, where another user can reach
+/// it and a build does not replace it.
+fn child(dir: &tempfile::TempDir, what: &str) -> (std::path::PathBuf, [String; 3]) {
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let copy = dir.path().join("tests");
+    std::fs::copy("/proc/self/exe", &copy).unwrap();
     let test = format!("target::tests::unprivileged::{what}");
-    (std::env::current_exe().unwrap(), ["--exact".to_owned(), test, "--nocapture".to_owned()])
+    (copy, ["--exact".to_owned(), test, "--nocapture".to_owned()])
 }
 
 fn ran(command: &mut Command) {
@@ -31,13 +35,9 @@ fn ran(command: &mut Command) {
 
 #[test]
 fn without_privileges() {
-    // The test binary may lie where another user cannot reach it, so it is copied.
-    let (binary, arguments) = child("as_nobody");
     let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    let copy = dir.path().join("tests");
-    std::fs::copy(binary, &copy).unwrap();
-    let mut command = Command::new(copy);
+    let (binary, arguments) = child(&dir, "as_nobody");
+    let mut command = Command::new(binary);
     command.args(arguments).env(CHILD, "as_nobody").env("TMPDIR", dir.path()).current_dir("/");
     if rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
@@ -95,7 +95,8 @@ fn with_small_file_system(what: &str) {
         eprintln!("skipped: no file system can be mounted here");
         return;
     }
-    let (binary, arguments) = child(what);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (binary, arguments) = child(&elsewhere, what);
     ran(unshare(&mount).arg(binary).args(arguments).env(CHILD, what).env("TMPDIR", dir.path()));
 }
 
