@@ -10,6 +10,9 @@ use crate::{
 };
 use model::{Epoch, Mark};
 
+/// Names and values of extended attributes.
+type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Appends values in the wire encoding.
 pub struct Writer(pub Vec<u8>);
 
@@ -151,7 +154,7 @@ impl Reader<'_> {
         Ok(Meta { kind, mode, uid, gid, mtime, size, rdev, link, xattrs })
     }
 
-    fn xattrs(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DecodeError> {
+    fn xattrs(&mut self) -> Result<Xattrs, DecodeError> {
         let count = self.u32("xattrs")? as usize;
         if count > XATTRS_MAX {
             return Err(DecodeError::TooLong { what: "xattrs", length: count, limit: XATTRS_MAX });

@@ -83,6 +83,7 @@ fn as_nobody() {
 
 /// Runs a test below with a small file system of its own at the path it is given. Where that is not allowed, as in some
 /// containers, the test says so and ends.
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 fn with_small_file_system(what: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mount = format!("mount -t tmpfs -o size=8m small {} && exec \"$0\" \"$@\"", dir.path().display());
