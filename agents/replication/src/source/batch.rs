@@ -5,10 +5,13 @@ use crate::{
     index::{Gap, GapName, Index},
     message::{BatchDigest, BatchKind, Class, Content, Message},
     meta::{Meta, ObjectKind, Oid},
-    spool::{Spool, SpoolError},
+    spool::{HEADER_BYTES, Spool, SpoolError},
 };
 use model::Mark;
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// After how many records the free space of the disk is looked at.
+const FREE_EVERY: u64 = 256;
 
 /// Where the records of a batch go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +105,9 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let (kind, body) = (message.kind(), message.encode());
-        if self.digest.records().is_multiple_of(256) && !self.spool.fits(body.len() as u64) {
+        let bytes = (body.len() + HEADER_BYTES) as u64;
+        let asks = self.digest.records().is_multiple_of(FREE_EVERY);
+        if !(if asks { self.spool.fits(bytes) } else { self.spool.is_within_limit(bytes) }) {
             return self.overflow(SpoolError::Full);
         }
         match self.spool.append_encoded(kind, &body) {

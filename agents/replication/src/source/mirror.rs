@@ -38,7 +38,12 @@ pub(super) fn mirror(link: &mut Link<'_>, options: &FollowOptions, dirty: bool) 
         Orphans::Quarantine => OrphanPolicy::Quarantine,
     };
     link.report(LinkState::Synchronizing, Some(Progress { phase: "listing".into(), ..Progress::default() }));
-    let lineage = link.shared.lock().lineage.clone().into_bytes();
+    let lineage = {
+        let mut status = link.shared.lock();
+        // From here on the target is nowhere, whatever it had.
+        status.acked.remove(&link.target);
+        status.lineage.clone().into_bytes()
+    };
     link.send(Message::Mirror { lineage, hash: by_hash, orphans, set_aside: options.set_aside })?;
     let (theirs, mut unreadable) = receive_listing(link)?;
     let snapshot = link.snapshot(true)?;

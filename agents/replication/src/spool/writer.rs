@@ -21,6 +21,8 @@ pub(super) const BATCH_END: u16 = 0x117;
 /// A segment is sealed at the first end of a batch after this many bytes; smaller when the limit is small.
 const SEGMENT_BYTES: u64 = 32 << 20;
 const SEGMENT_BYTES_MIN: u64 = 64 << 10;
+/// Room for the end of a batch, and for a seal and a new head.
+const RESERVE_BYTES: u64 = 1024;
 
 /// How much room the spool may take.
 #[derive(Clone, Copy, Debug)]
@@ -183,9 +185,15 @@ impl Spool {
         SpoolReader { listed: Arc::clone(&self.listed) }
     }
 
+    /// Whether `more` bytes, and what ends a batch and a segment, stay below the limit. As `fits`, without asking the
+    /// file system.
+    pub fn is_within_limit(&self, more: u64) -> bool {
+        self.bytes().saturating_add(more).saturating_add(RESERVE_BYTES) <= self.limits.bytes_max
+    }
+
     /// Whether `more` bytes fit.
     pub fn fits(&self, more: u64) -> bool {
-        if self.bytes().saturating_add(more) > self.limits.bytes_max {
+        if !self.is_within_limit(more) {
             return false;
         }
         match rustix::fs::statvfs(&self.directory) {

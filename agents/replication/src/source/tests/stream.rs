@@ -14,7 +14,7 @@ use crate::{
 };
 use model::{
     Epoch,
-    agent_status::{Capture, SpoolState},
+    agent_status::{Capture, LinkState, SpoolState},
     errand::Comparison,
 };
 use std::{
@@ -53,7 +53,7 @@ impl Pair {
         let (ours, mut theirs) = pair(64);
         let mut ours = Cut { peer: ours, left: AtomicU64::new(cut_after.unwrap_or(u64::MAX)) };
         let stop = AtomicBool::new(false);
-        let last = Mutex::new(None);
+        let last: Mutex<Option<Follow>> = Mutex::new(None);
         std::thread::scope(|scope| {
             let serving = scope.spawn(|| {
                 let result = serve(&self.target, &mut theirs, &stop);
@@ -61,16 +61,31 @@ impl Pair {
                 result
             });
             let following = scope.spawn(|| {
-                let result = follow(source, "replica", options, &mut ours, &|now: Follow| *last.lock().unwrap() = Some(now), &stop);
+                let result = follow(
+                    source,
+                    "replica",
+                    options,
+                    &mut ours,
+                    &|now: Follow| *last.lock().unwrap() = Some(now),
+                    &stop,
+                );
                 drop(ours);
                 result
             });
+            let stopping = StopAtEnd(&stop);
             if cut_after.is_none() {
+                eventually("following", || {
+                    following.is_finished()
+                        || last.lock().unwrap().as_ref().is_some_and(|now| now.state == LinkState::Following)
+                });
                 until();
             } else {
-                eventually("the cut", || following.is_finished());
+                let mark = barrier(source);
+                eventually("the cut, or the end", || {
+                    following.is_finished() || source.report().streams[0].synced.is_some_and(|synced| synced >= mark)
+                });
             }
-            stop.store(true, Relaxed);
+            drop(stopping);
             let result = following.join().unwrap();
             let served = serving.join().unwrap();
             if let (Err(SessionError::Protocol(why)), _) | (_, Err(SessionError::Protocol(why))) = (&result, &served) {
@@ -97,9 +112,9 @@ impl Pair {
                 let _ = serve(&self.target, &mut theirs, &stop);
                 drop(theirs);
             });
+            let stopping = StopAtEnd(&stop);
             let found = compare(source, "replica", &mut ours, &stop);
-            drop(ours);
-            stop.store(true, Relaxed);
+            drop((ours, stopping));
             found.unwrap()
         })
     }
@@ -109,6 +124,15 @@ impl Pair {
         assert_eq!((found.differences, found.unreadable), (0, 0), "{:#?}", found.listed);
         let (ours, theirs) = (real(&self.lab.root()), real(&self.replica()));
         assert_eq!(differences(&theirs, &ours, true), Vec::<String>::new());
+    }
+}
+
+/// Stops a session also when an assertion fails while it runs.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
     }
 }
 
