@@ -87,6 +87,7 @@ fn tail(link: &mut Link<'_>, mut at: Mark) -> Result<(), SessionError> {
     link.report(LinkState::Following, None);
     loop {
         link.take_waiting()?;
+        heartbeat(link, at)?;
         let (last, gap, base) = {
             let status = link.shared.lock();
             (status.last, status.gap, status.spool_base)
@@ -109,7 +110,6 @@ fn tail(link: &mut Link<'_>, mut at: Mark) -> Result<(), SessionError> {
             }
             continue;
         }
-        heartbeat(link, at)?;
         wait(link, at)?;
     }
 }

@@ -28,6 +28,9 @@ impl ReverseReplication {
         if target.lineage.as_deref() != Some(source.lineage.as_str()) {
             return Err(Progress::Waiting(format!("{} still holds an older lineage", self.home.host)));
         }
+        if target.lag.is_none() {
+            return Err(Progress::Waiting(format!("how far {} is behind is not measured yet", self.home.host)));
+        }
         let aside = target.set_aside.as_ref().filter(|aside| aside.entries > 0);
         let aside = aside.map_or(String::new(), |aside| {
             let entries = crate::text::count(aside.entries, "entry", "entries");
