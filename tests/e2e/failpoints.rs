@@ -1,6 +1,6 @@
 //! Every place where the code may be killed is reached once, and each time the two sides end equal.
 
-use crate::story::{ROOT, SCENARIO, SOON, active_host, assert_equal, protected};
+use crate::story::{ROOT, SCENARIO, SOON, active_host, assert_equal, protected, wait_until_protected};
 use anyhow::{Context, Result, ensure};
 use model::view::RunState;
 use std::{fs, time::Duration};
@@ -93,7 +93,7 @@ fn orphan_and_sync(fleet: &mut Fleet, round: usize) -> Result<()> {
 
 fn switchover(fleet: &mut Fleet, _: usize) -> Result<()> {
     settle(fleet)?;
-    fleet.wait_until_synchronized(SCENARIO, SOON)?;
+    wait_until_protected(fleet)?;
     begin(fleet, &["switchover", SCENARIO, "--confirm", SCENARIO, "--wait=false"])
 }
 

@@ -1,6 +1,6 @@
 //! Links, disks and roots that go away.
 
-use crate::story::{ROOT, SCENARIO, SOON, assert_equal, holds, lineage_of_target, protected, unsent};
+use crate::story::{ROOT, SCENARIO, SOON, assert_equal, holds, lineage_of_target, protected, unsent, wait_until_protected};
 use anyhow::{Context, Result, ensure};
 use std::{fs, process::Command, time::Duration};
 use testkit::{Fleet, Limit, Tree, Writer, wait_until};
@@ -60,7 +60,7 @@ fn a_full_replica_keeps_the_old_file_and_goes_on_when_there_is_room() -> Result<
     let root = fleet.root("mx1", ROOT);
     fs::write(root.join("kept"), "old")?;
     fleet.apply()?;
-    fleet.wait_until_synchronized(SCENARIO, SOON)?;
+    wait_until_protected(&fleet)?;
     fs::write(disk.path().join("ballast"), vec![1; 24 << 20])?;
     fs::write(root.join("kept"), vec![2; 30 << 20])?;
     let full = |s: &wire::api::StoredScenario| !holds(s, "Protected");
@@ -115,7 +115,7 @@ fn an_unmounted_root_halts_until_it_is_mounted_again() -> Result<()> {
         fs::write(disk.path().join(format!("f{number}")), "x")?;
     }
     fleet.apply()?;
-    fleet.wait_until_synchronized(SCENARIO, SOON)?;
+    wait_until_protected(&fleet)?;
     disk.unmount_lazily()?;
     halted(&fleet)?;
     ensure!(fleet.root("mx2", ROOT).join("f0").exists(), "something was deleted at the replica");

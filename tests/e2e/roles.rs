@@ -1,6 +1,6 @@
 //! Moving the work and back, with nginx as the service and clients behind a forwarder.
 
-use crate::story::{ROOT, SCENARIO, SOON, active_host, assert_equal, holds, protected};
+use crate::story::{ROOT, SCENARIO, SOON, active_host, assert_equal, holds, protected, wait_until_protected};
 use anyhow::{Context, Result, ensure};
 use model::view::RunState;
 use std::{
@@ -59,7 +59,7 @@ fn a_controller_killed_in_the_middle_goes_on_to_the_end() -> Result<()> {
         .with_context(|| format!("{:#?}", fleet.runs()))?;
         ensure!(active_host(&fleet)? == expected, "{verb}");
     }
-    fleet.wait_until_synchronized(SCENARIO, SOON)?;
+    wait_until_protected(&fleet)?;
     assert_equal(&fleet)
 }
 

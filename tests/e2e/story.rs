@@ -17,16 +17,21 @@ pub fn protected(relayed: bool, more: &str, fill: impl FnOnce(&Fleet) -> Result<
     fleet.write_manifest("files.yaml", &manifest)?;
     fill(&fleet)?;
     fleet.apply()?;
-    fleet.wait_until_synchronized(SCENARIO, SOON)?;
+    wait_until_protected(&fleet)?;
     Ok(fleet)
 }
 
 /// Both judges: our own comparison, and rsync, which knows nothing of us.
 pub fn assert_equal(fleet: &Fleet) -> Result<()> {
-    fleet.wait_until_synchronized(SCENARIO, SOON)?;
+    wait_until_protected(fleet)?;
     let said = compare(fleet)?;
     said.with_code(0).context("sync --compare-only")?;
     testkit::assert_equal(&fleet.root("mx1", ROOT), &fleet.root("mx2", ROOT))
+}
+
+/// Synchronized, the link whole and the lag known.
+pub fn wait_until_protected(fleet: &Fleet) -> Result<()> {
+    fleet.wait_for_scenario(SCENARIO, SOON, "protected", |s| holds(s, "Synchronized") && holds(s, "Protected")).map(drop)
 }
 
 pub fn compare(fleet: &Fleet) -> Result<Said> {

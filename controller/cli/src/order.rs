@@ -96,7 +96,7 @@ impl Order {
     }
 
     /// Plans, asks and starts; answers the run.
-    pub async fn start(&self, cx: &mut Context, output: RunOutput) -> Outcome<RunView> {
+    pub async fn start(&self, cx: &mut Context, following: &Following) -> Outcome<RunView> {
         if let Consent::Name(Some(given)) = &self.consent {
             prompt::matches(given, self.scenario.as_str())?;
         }
@@ -107,7 +107,7 @@ impl Order {
         if let Some(refusal) = Failure::blocked(&plan) {
             return Err(refusal);
         }
-        self.show_plan(cx, &plan, output);
+        self.show_plan(cx, &plan, following);
         match &self.consent {
             Consent::NotNeeded => {}
             Consent::Yes(yes) => {
@@ -122,7 +122,8 @@ impl Order {
     }
 
     /// The whole plan where roles move; only what is lost where one step is all there is.
-    fn show_plan(&self, cx: &mut Context, plan: &PlanView, output: RunOutput) {
+    /// On stdout only when the run follows there: what leaves at once prints nothing but the run's id.
+    fn show_plan(&self, cx: &mut Context, plan: &PlanView, following: &Following) {
         let mut lines = show::plan::lines(plan, cx.style);
         if !matches!(self.consent, Consent::Name(_)) {
             lines = plan.losses.iter().map(|loss| format!("! {loss}")).collect();
@@ -130,10 +131,11 @@ impl Order {
         if lines.is_empty() {
             return;
         }
-        if output == RunOutput::Text {
+        let text = following.output == RunOutput::Text;
+        if text && following.wait {
             cx.out.lines(&lines);
             cx.out.line("");
-        } else if cx.asks {
+        } else if text || cx.asks {
             say(&lines.join("\n"));
         }
     }
@@ -141,7 +143,7 @@ impl Order {
     /// Starts the run and follows it.
     pub async fn carry_out(&self, cx: &mut Context, following: &Following) -> Outcome {
         following.check()?;
-        let run = self.start(cx, following.output).await?;
+        let run = self.start(cx, following).await?;
         following.show(cx, run).await
     }
 }

@@ -128,19 +128,30 @@ impl Converging {
         });
     }
 
-    /// The active host is watched, unless its services are meant to stand still.
+    /// The active host is watched, unless its services are meant to stand still. The first round waits until they have
+    /// come up: what is being started is not down.
     fn watch(&self, moves: Move) {
         let environment = self.part.environment();
         let state = lock(&self.part.state);
         let given = &state.assignment;
         let serves = moves.serve || given.services.commands.is_empty();
         let active = moves.role == Role::Active && state.taken.role == Role::Active;
+        let coming_up = serves && self.services_come_up();
         let watched = (active && serves).then(|| (given.monitoring.clone(), environment));
         self.watching.send_if_modified(|before| {
+            let watched = watched.filter(|_| before.is_some() || !coming_up);
             let changed = *before != watched;
             *before = watched;
             changed
         });
+    }
+
+    fn services_come_up(&self) -> bool {
+        let order = self.orders.borrow();
+        let report = self.part.services.borrow();
+        let changes = |state| matches!(state, ServiceState::Changing | ServiceState::Unknown);
+        !order.commands.is_empty()
+            && (report.number < order.number || report.services.iter().any(|service| changes(service.state)))
     }
 
     fn wants(&self, stream: &Stream) -> bool {

@@ -57,7 +57,7 @@ pub async fn run(cx: &mut Context, args: Sync) -> Outcome {
 async fn compare(cx: &mut Context, order: &Order, following: &Following) -> Outcome {
     let name = order.scenario.as_str();
     let scenario: StoredScenario = cx.client.get(&format!("/v1/scenarios/{}", escape(name))).await?;
-    let run = order.start(cx, following.output).await?;
+    let run = order.start(cx, following).await?;
     if cx.asks {
         say(&format!("comparing {name} in run {}; Ctrl-C detaches", run.id));
     }

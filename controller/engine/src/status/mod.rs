@@ -99,7 +99,9 @@ impl<'a> Scene<'a> {
         for place in self.settings.places() {
             for root in self.fresh(&place).map(|report| &report.roots).into_iter().flatten() {
                 if let RootState::Halted { message, .. } = &root.state {
-                    halted.push((place.clone(), format!("root {} on {} halted: {message}", root.name, place.host)));
+                    let adopt = format!("standin adopt-root {} {} --host {}", self.settings.scenario, root.name, place.host);
+                    let text = format!("halted on {}: {message}; if that is meant: {adopt}", place.host);
+                    halted.push((place.clone(), text));
                 }
             }
         }

@@ -48,7 +48,8 @@ fn a_halted_root_a_dead_service_and_a_suspension_are_said() {
     toy.faults.insert(Fault::RootHalted("mx1".into()));
     let view = of(&toy);
     assert_eq!((view.state, view.health), (ScenarioState::Halted, Health::Failed));
-    assert_eq!(view.why, "root data on mx1 halted: had 12 entries, has none");
+    let expected = "halted on mx1: had 12 entries, has none; if that is meant: standin adopt-root shop data --host mx1";
+    assert_eq!(view.why, expected);
 
     let mut toy = Toy::two_hosts();
     toy.ledger.serving = None;
