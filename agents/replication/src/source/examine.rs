@@ -37,6 +37,8 @@ impl Pass<'_, '_> {
             && (stored.meta.kind != ObjectKind::File || stored.meta.size == stat.st_size as u64);
         let believed = match hint {
             Hint::Force => false,
+            // What was not read while it stood still is read again.
+            Hint::Content if stored.meta.kind == ObjectKind::File && stored.hash.is_none() => false,
             Hint::Content | Hint::Scan => !stored.racy,
             Hint::Names => !stored.racy || stored.meta.kind == ObjectKind::File && stored.links == stat.st_nlink as u64,
         };

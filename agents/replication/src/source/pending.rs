@@ -37,6 +37,8 @@ pub(super) struct Pending {
     /// For the next batch.
     next: Vec<(Item, Hint)>,
     later: BTreeMap<(Instant, Item), Hint>,
+    /// What was not where the index has it, to be looked for again soon.
+    lost: BTreeMap<Item, (Instant, Hint)>,
     /// Names that were not found; looked at again once the hot ones are done, so that a rename is seen as one.
     pub gone: HashSet<(Oid, Box<[u8]>)>,
 }
@@ -62,6 +64,12 @@ impl Pending {
         self.next.push((item, hint));
     }
 
+    /// Looks again at `at` for what was not where the index has it; nothing is settled until it is found or gone.
+    pub fn lost(&mut self, at: Instant, item: Item, hint: Hint) {
+        let known = self.lost.entry(item).or_insert((at, hint));
+        known.1 = known.1.max(hint);
+    }
+
     pub fn later(&mut self, at: Instant, item: Item, hint: Hint) {
         if self.later.len() < LATER_MAX {
             self.later.insert((at, item), hint);
@@ -70,6 +78,9 @@ impl Pending {
 
     /// Makes hot what has waited long enough.
     pub fn ripen(&mut self, now: Instant) {
+        for (item, (_, hint)) in self.lost.extract_if(.., |_, (at, _)| *at <= now).collect::<Vec<_>>() {
+            self.hot(item, hint);
+        }
         for (item, hint) in std::mem::take(&mut self.next) {
             self.hot(item, hint);
         }
@@ -83,7 +94,8 @@ impl Pending {
 
     /// When the next waiting item is due.
     pub fn due(&self) -> Option<Instant> {
-        self.later.first_key_value().map(|((at, _), _)| *at)
+        let lost = self.lost.values().map(|(at, _)| *at).min();
+        self.later.first_key_value().map(|((at, _), _)| *at).into_iter().chain(lost).min()
     }
 
     pub fn take_hot(&mut self) -> Vec<(Item, Hint)> {
@@ -112,9 +124,9 @@ impl Pending {
         self.hot.is_empty() && !self.has_cold() && self.gone.is_empty() && self.next.is_empty()
     }
 
-    /// Nothing to look at now, and no directory that is still looked for.
+    /// Nothing to look at now, and nothing that is still looked for.
     pub fn is_settled(&self) -> bool {
-        self.is_empty() && !self.later.keys().any(|(_, item)| matches!(item, Item::Scan(_)))
+        self.is_empty() && self.lost.is_empty()
     }
 
     pub fn clear(&mut self) {

@@ -159,17 +159,24 @@ impl Pass<'_, '_> {
         if directory < Oid::FIRST || self.index.object(directory)?.is_none() {
             return Ok(());
         }
-        let Some((root, _)) = self.index.path_of(directory)? else { return Ok(()) };
-        if self.roots.held(root).is_none() {
+        let halted = self.index.path_of(directory)?.is_some_and(|(root, _)| self.roots.held(root).is_none());
+        if halted {
             return Ok(());
         }
-        let mut at = directory;
-        while let Some((parent, name)) = self.index.names_of(at)?.pop() {
+        // Found again at its new place, it is read again: nothing that was to be looked at is lost.
+        self.look_again(directory, Item::Scan(directory), Hint::Scan)
+    }
+
+    /// Something is not at its place: the names that lead to it are looked at, and `item` once more.
+    fn look_again(&mut self, oid: Oid, item: Item, hint: Hint) -> Result<(), SourceError> {
+        let (mut at, mut seen) = (oid, HashSet::new());
+        while seen.insert(at)
+            && let Some((parent, name)) = self.index.names_of(at)?.pop()
+        {
             self.pending.gone.insert((parent, name.into()));
             at = parent;
         }
-        // Found again at its new place, it is read again: nothing that was to be looked at is lost.
-        self.pending.later(Instant::now() + MISPLACED_AGAIN, Item::Scan(directory), Hint::Scan);
+        self.pending.lost(Instant::now() + MISPLACED_AGAIN, item, hint);
         Ok(())
     }
 
@@ -203,12 +210,12 @@ impl Pass<'_, '_> {
             return Ok(());
         }
         if kind == ObjectKind::Directory {
+            self.directories.clear();
             for (old_parent, old_name) in self.index.names_of(oid)? {
                 self.forget_name(old_parent, &old_name, oid)?;
                 self.pending.hot(Item::Entry(old_parent, old_name.into()), Hint::Names);
                 self.touched.insert(old_parent);
                 self.moved.push(oid);
-                self.directories.clear();
             }
         }
         self.batch.note_name(parent, name, before);
@@ -326,6 +333,9 @@ impl Pass<'_, '_> {
         let index = &*self.index;
         let entry = match self.roots.open(&key, || index.path_of(oid).ok().flatten()) {
             Ok(Some(entry)) => entry,
+            Ok(None) if self.roots.of_key(&key).is_some_and(|held| !held.by_key) && oid >= Oid::FIRST => {
+                return self.look_again(oid, Item::Object(oid), hint);
+            }
             Ok(None) => return Ok(()),
             Err(error) => {
                 tracing::debug!(%oid, %error, "an object cannot be opened");

@@ -84,13 +84,13 @@ pub fn hammer(root: &Path, seed: u64, time: Duration) -> u64 {
 fn fuzz(best: Capture, queue_max: Option<usize>, spooled: bool) {
     let mut lab = Lab::new(best);
     lab.tuning.queue_max = queue_max;
-    // Never empty: emptying a root halts it, which is tested elsewhere.
-    fs::write(lab.root().join("stays1"), "1").unwrap();
-    fs::write(lab.root().join("stays2"), "2").unwrap();
     let source = lab.open();
     if spooled {
         lab.pin(&source);
     }
+    // Never empty: emptying a root halts it, which is tested elsewhere.
+    fs::write(lab.root().join("stays1"), "1").unwrap();
+    fs::write(lab.root().join("stays2"), "2").unwrap();
     let root = lab.root();
     let count: u64 = std::thread::scope(|scope| {
         let threads: Vec<_> = (1..=2)
@@ -105,6 +105,11 @@ fn fuzz(best: Capture, queue_max: Option<usize>, spooled: bool) {
     });
     let begin = Instant::now();
     barrier(&source);
+    if spooled {
+        let told = lab.told(&source);
+        let wrong: Vec<_> = told.iter().filter(|line| !line.contains("stays")).collect();
+        assert!(wrong.is_empty(), "{best:?}: the batches do not make the index: {wrong:#?}");
+    }
     let found = differences(&lab.indexed(), &real(&root), false);
     assert!(found.is_empty(), "{best:?} after {count} operations and {:?}: {found:#?}", begin.elapsed());
     if spooled {

@@ -3,6 +3,7 @@
 use crate::{
     capture::Tuning,
     index::Snapshot,
+    message::Message,
     meta::{ObjectKind, Oid},
     root::RootConfig,
     source::{Source, SourceConfig},
@@ -56,6 +57,62 @@ impl Lab {
     pub fn pin(&self, source: &Source) {
         let mut status = source.shared().lock();
         status.pins.insert("replica".into(), 0);
+    }
+
+    /// Applies all spooled batches to nothing, checks each, and lists what differs from the index then.
+    pub fn told(&self, source: &Source) -> Vec<String> {
+        let mut cursor = source.shared().spool.cursor(0);
+        let mut names: BTreeMap<(Oid, Vec<u8>), Oid> = BTreeMap::new();
+        let mut wrong = Vec::new();
+        let mut nodes = std::collections::BTreeSet::new();
+        while let Some(record) = cursor.next().unwrap() {
+            match Message::decode(record.kind, &record.body).unwrap() {
+                Message::Link { parent, name, oid } => drop(names.insert((parent, name), oid)),
+                Message::Unlink { parent, name, oid } => {
+                    if names.remove(&(parent, name.clone())) != Some(oid) {
+                        wrong.push(format!("batch {}: unlink of {parent}/{}", record.batch, name.escape_ascii()));
+                    }
+                }
+                Message::Node { oid, content, .. } => {
+                    if !nodes.insert(oid) {
+                        wrong.push(format!("batch {}: {oid} twice, {content:?}", record.batch));
+                    }
+                }
+                Message::BatchEnd { .. } => {
+                    let named: std::collections::BTreeSet<Oid> = names.values().copied().collect();
+                    for ((parent, name), oid) in &names {
+                        if *parent >= Oid::FIRST && !named.contains(parent) {
+                            wrong.push(format!(
+                                "batch {}: {parent}/{} is {oid} in nothing",
+                                record.batch,
+                                name.escape_ascii()
+                            ));
+                        }
+                    }
+                    nodes.clear();
+                }
+                _ => {}
+            }
+        }
+        let snapshot = Snapshot::open(&self.config.state.join("source.db")).unwrap();
+        for ((parent, name), oid) in &names {
+            if snapshot.named(*parent, name).unwrap() != Some(*oid) {
+                wrong.push(format!("told and not in the index: {parent}/{} {oid}", name.escape_ascii()));
+            }
+        }
+        for path in self.indexed().keys() {
+            let mut at = Oid::root(0);
+            for name in path.split(|b| *b == b'/') {
+                match names.get(&(at, name.to_vec())) {
+                    Some(oid) => at = *oid,
+                    None => {
+                        wrong.push(format!("not told: {}", path.escape_ascii()));
+                        break;
+                    }
+                }
+            }
+        }
+        wrong
     }
 
     /// The index as a tree: path to kind, size, and the object number for files.
