@@ -28,9 +28,9 @@ pub(super) const COLUMNS: &str = "oid, key, ctime, ctime_nsec, racy, links, hash
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let blob = row.get_ref(7)?.as_blob()?;
-    let meta = Reader(blob).meta().map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Blob, Box::new(error))
-    })?;
+    let meta = Reader(blob)
+        .meta()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Blob, Box::new(error)))?;
     Ok(Stored {
         oid: Oid(row.get(0)?),
         key: Key::from(row.get_ref(1)?.as_blob()?),
@@ -122,7 +122,8 @@ impl Index {
 
     /// Keys of all directories, and of files with more names than one.
     pub fn keys(&self, mut each: impl FnMut(Key, Oid, bool)) -> rusqlite::Result<()> {
-        let mut query = self.prepared("SELECT key, oid, kind FROM object WHERE kind = 2 OR (kind = 1 AND links > 1)")?;
+        let mut query =
+            self.prepared("SELECT key, oid, kind FROM object WHERE kind = 2 OR (kind = 1 AND links > 1)")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let directory = row.get::<_, u8>(2)? == ObjectKind::Directory as u8;

@@ -49,7 +49,12 @@ impl Snapshot {
     }
 
     /// Up to `limit` names in a directory after `after`, in byte order, with their objects.
-    pub fn page(&self, directory: Oid, after: &[u8], limit: usize) -> rusqlite::Result<Vec<(Vec<u8>, Oid, ObjectKind)>> {
+    pub fn page(
+        &self,
+        directory: Oid,
+        after: &[u8],
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(Vec<u8>, Oid, ObjectKind)>> {
         self.connection
             .prepare_cached(
                 "SELECT d.name, d.oid, o.kind FROM dentry d JOIN object o ON o.oid = d.oid

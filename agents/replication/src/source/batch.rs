@@ -85,14 +85,14 @@ impl<'a> Batch<'a> {
         match error {
             SpoolError::Full => {
                 self.full = true;
-                self.to_gap()
+                self.leave_to_gap()
             }
             other => Err(other),
         }
     }
 
     /// Gives up the records of this batch: what changed is remembered instead.
-    pub fn to_gap(&mut self) -> Result<(), SpoolError> {
+    pub fn leave_to_gap(&mut self) -> Result<(), SpoolError> {
         if self.sink == Sink::Spool {
             self.spool.abandon()?;
             self.sink = Sink::Gap;
@@ -233,7 +233,7 @@ impl<'a> Batch<'a> {
         if self.sink == Sink::Spool {
             match self.spool.sync() {
                 Err(SpoolError::Full) => {
-                    self.to_gap()?;
+                    self.leave_to_gap()?;
                     return Err(SourceError::Again);
                 }
                 other => other?,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     beneath,
-    index::Stored,
+    index::{Index, Stored},
     meta::{Meta, ObjectKind, Oid},
 };
 use model::{
@@ -83,27 +83,8 @@ impl Engine {
                 }
             }
         }
-        let Pass { mut batch, .. } = pass;
-        let noted = self.index.facts().gap.is_some();
-        let changed = batch.finish(&mut self.index, noted)?;
-        let (sink, full) = (batch.sink, batch.full);
-        if changed {
-            let facts = self.index.facts_mut();
-            facts.last = mark;
-            match sink {
-                Sink::Spool => facts.spool_tail = number,
-                Sink::Gap => facts.gap = Some(widened(facts.gap, number, full)),
-                Sink::Nowhere => (facts.spool_base, facts.spool_tail) = (number, 0),
-            }
-        }
-        if changed || self.index.changes() != changes {
-            self.index.commit()?;
-        } else {
-            self.index.rollback()?;
-        }
-        if changed {
-            batch.publish();
-        }
+        let Pass { batch, .. } = pass;
+        let (sink, changed) = commit(&mut self.index, batch, changes)?;
         if sink == Sink::Nowhere {
             self.drop_unneeded()?;
         }
@@ -227,6 +208,31 @@ impl Engine {
         drop(status);
         self.shared.changed.notify_all();
     }
+}
+
+/// Makes the batch durable, then the index, then shows it to the sessions. `changes` is the index's count from before.
+fn commit(index: &mut Index, mut batch: Batch<'_>, changes: u64) -> Result<(Sink, bool), SourceError> {
+    let noted = index.facts().gap.is_some();
+    let changed = batch.finish(index, noted)?;
+    let (sink, mark) = (batch.sink, batch.mark);
+    if changed {
+        let facts = index.facts_mut();
+        facts.last = mark;
+        match sink {
+            Sink::Spool => facts.spool_tail = mark.batch,
+            Sink::Gap => facts.gap = Some(widened(facts.gap, mark.batch, batch.full)),
+            Sink::Nowhere => (facts.spool_base, facts.spool_tail) = (mark.batch, 0),
+        }
+    }
+    if changed || index.changes() != changes {
+        index.commit()?;
+    } else {
+        index.rollback()?;
+    }
+    if changed {
+        batch.publish();
+    }
+    Ok((sink, changed))
 }
 
 impl Pass<'_, '_> {

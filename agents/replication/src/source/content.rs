@@ -8,14 +8,16 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
+/// Seconds and nanoseconds since 1970.
+type Time = (i64, u32);
+
 /// What identifies a state of a file: size, modification time and change time.
-pub(super) fn times(stat: &Stat) -> (u64, (i64, u32), (i64, u32)) {
-    let mtime = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
-    (stat.st_size as u64, mtime, ctime(stat))
+pub(super) fn times(stat: &Stat) -> (u64, Time, Time) {
+    (stat.st_size as u64, (stat.st_mtime, stat.st_mtime_nsec as u32), ctime(stat))
 }
 
 pub(super) fn ctime(stat: &Stat) -> (i64, u32) {
-    (stat.st_ctime as i64, stat.st_ctime_nsec as u32)
+    (stat.st_ctime, stat.st_ctime_nsec as u32)
 }
 
 /// `F_SETSIG` of `fcntl`, the same on all architectures we build for.
@@ -54,8 +56,6 @@ pub(super) struct Read {
     pub hash: [u8; 32],
     /// It did not change while it was read.
     pub stable: bool,
-    /// Somebody has it open for writing.
-    pub writers: bool,
 }
 
 /// Opens for reading the file that `entry` stands for.
@@ -116,7 +116,7 @@ pub(super) fn read<E: From<io::Error>>(
     let after = rustix::fs::fstat(file).map_err(io::Error::from)?;
     let stable = times(&after) == times(&stat);
     drop(lease);
-    Ok((stat, Read { hash: hash.finish(size), stable, writers }))
+    Ok((stat, Read { hash: hash.finish(size), stable }))
 }
 
 /// Whether a change time is so near to now that another change could leave it the same.

@@ -40,7 +40,7 @@ impl Pass<'_, '_> {
             // What was not read while it stood still is read again.
             Hint::Content if stored.meta.kind == ObjectKind::File && stored.hash.is_none() => false,
             Hint::Content | Hint::Scan => !stored.racy,
-            Hint::Names => !stored.racy || stored.meta.kind == ObjectKind::File && stored.links == stat.st_nlink as u64,
+            Hint::Names => !stored.racy || stored.meta.kind == ObjectKind::File && stored.links == stat.st_nlink,
         };
         if same && believed {
             return Ok(oid);
@@ -109,7 +109,7 @@ impl Pass<'_, '_> {
         let file = content::open(entry)?;
         let recent = age(stat) < super::hot::RECENT;
         if stat.st_size as u64 > self.spooled_file_max {
-            self.batch.to_gap()?;
+            self.batch.leave_to_gap()?;
         }
         if self.batch.sink != Sink::Spool {
             let meta = meta_io::read_meta(entry, stat)?;
@@ -187,7 +187,7 @@ impl Pass<'_, '_> {
 
 fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>) -> Stored {
     // A directory's entries are named by events; only its own attributes hang on its times.
-    Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat), links: stat.st_nlink as u64, hash }
+    Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat), links: stat.st_nlink, hash }
 }
 
 /// Time since the content was written.

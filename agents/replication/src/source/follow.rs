@@ -140,7 +140,7 @@ fn next_batch(link: &mut Link<'_>, cursor: &mut Cursor, at: Mark) -> Result<Opti
     let begin = Instant::now();
     let mut begun = false;
     loop {
-        let record = match cursor.next() {
+        let record = match cursor.read() {
             Ok(record) => record,
             Err(error) => return Err(lost(link, &error)),
         };

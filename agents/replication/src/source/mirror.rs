@@ -89,6 +89,9 @@ fn receive_listing(link: &mut Link<'_>) -> Result<(Theirs, u64), SessionError> {
     }
 }
 
+/// A directory to visit: root, object, path, and its name in its parent unless it is a root.
+type Place = (u32, Oid, Vec<u8>, Option<(Oid, Vec<u8>)>);
+
 struct Mirror<'l, 'a> {
     parts: Parts<'l, 'a>,
     snapshot: Snapshot,
@@ -174,7 +177,7 @@ impl Mirror<'_, '_> {
 
     /// All directories, parents first.
     fn directories(&mut self) -> Result<(), SessionError> {
-        let mut left: Vec<(u32, Oid, Vec<u8>, Option<(Oid, Vec<u8>)>)> =
+        let mut left: Vec<Place> =
             (0..self.parts.roots.0.len() as u32).rev().map(|root| (root, Oid::root(root), Vec::new(), None)).collect();
         while let Some((root, oid, path, name)) = left.pop() {
             let Some(stored) = self.snapshot.object(oid)? else { continue };

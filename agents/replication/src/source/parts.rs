@@ -130,11 +130,7 @@ impl<'l, 'a> Parts<'l, 'a> {
     pub fn object(&mut self, stored: &Stored, snapshot: &Snapshot) -> Result<bool, SessionError> {
         let (oid, is_file) = (stored.oid, stored.meta.kind == ObjectKind::File);
         match self.look(stored, snapshot)? {
-            Now::File(file) => {
-                if let Err(error) = self.file(oid, &file) {
-                    return Err(error);
-                }
-            }
+            Now::File(file) => self.file(oid, &file)?,
             Now::Other(meta) => self.record(Message::Node { oid, meta, content: Content::Keep })?,
             Now::Gone => {
                 let content = if is_file { Content::Gone } else { Content::Keep };

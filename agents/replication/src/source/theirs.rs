@@ -49,10 +49,6 @@ impl Theirs {
         Ok(self.connection.execute_batch("COMMIT")?)
     }
 
-    pub fn count(&self) -> Result<u64, SessionError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM theirs", [], |row| row.get(0))?)
-    }
-
     /// The entry at `path`, and whether it was found equal to the source's already.
     pub fn at(&self, root: u32, path: &[u8]) -> Result<Option<(Entry, bool)>, SessionError> {
         let mut query = self

@@ -41,7 +41,7 @@ impl Cursor {
     }
 
     /// The next record, or `None` when everything published was read. `None` never comes within a batch.
-    pub fn next(&mut self) -> Result<Option<SpoolRecord>, SpoolError> {
+    pub fn read(&mut self) -> Result<Option<SpoolRecord>, SpoolError> {
         loop {
             if self.open.as_ref().is_none_or(|o| o.batch.is_none()) && !self.locate()? {
                 return Ok(None);

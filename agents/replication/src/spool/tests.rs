@@ -28,7 +28,7 @@ fn open(directory: &Path, base: u64, tail: u64) -> (Spool, Opened) {
 fn read(spool: &Spool, after: u64) -> Result<Vec<u64>, SpoolError> {
     let mut cursor = spool.cursor(after);
     let mut batches = Vec::new();
-    while let Some(record) = cursor.next()? {
+    while let Some(record) = cursor.read()? {
         Message::decode(record.kind, &record.body).unwrap();
         if batches.last() != Some(&record.batch) {
             batches.push(record.batch);
@@ -70,7 +70,7 @@ fn a_cursor_follows_and_never_sees_what_was_taken_back() {
     let (mut spool, _) = open(dir.path(), 0, 0);
     write(&mut spool, 1, 10).unwrap();
     let mut cursor = spool.cursor(0);
-    let mut next = || cursor.next().unwrap().map(|record| (record.batch, record.body.len()));
+    let mut next = || cursor.read().unwrap().map(|record| (record.batch, record.body.len()));
     assert!(next().is_some() && next().is_some() && next().is_some());
     spool.begin(2).unwrap();
     let position = spool.position();

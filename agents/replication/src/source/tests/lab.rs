@@ -65,7 +65,7 @@ impl Lab {
         let mut names: BTreeMap<(Oid, Vec<u8>), Oid> = BTreeMap::new();
         let mut wrong = Vec::new();
         let mut nodes = std::collections::BTreeSet::new();
-        while let Some(record) = cursor.next().unwrap() {
+        while let Some(record) = cursor.read().unwrap() {
             match Message::decode(record.kind, &record.body).unwrap() {
                 Message::Link { parent, name, oid } => drop(names.insert((parent, name), oid)),
                 Message::Unlink { parent, name, oid } => {

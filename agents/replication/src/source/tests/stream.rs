@@ -270,9 +270,6 @@ fn small_changes_arrive_soon() {
     });
     times.sort();
     assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
-    if std::env::var_os("SHOW").is_some() {
-        panic!("p50 {:?} p90 {:?}", times[25], times[45]);
-    }
 }
 
 #[test]
