@@ -28,7 +28,10 @@ fn every_failpoint_is_survived() -> Result<()> {
         Ok(fs::write(fleet.root("mx1", ROOT).join("first"), "first")?)
     })?;
     let mut missed = Vec::new();
-    for (round, name) in replication::failpoint::ALL.iter().enumerate() {
+    // A member that was active once has what differs set aside, orphans too: they are only treated as such before that.
+    let mut names = replication::failpoint::ALL.to_vec();
+    names.sort_by_key(|name| *name != "target.orphans");
+    for (round, name) in names.into_iter().enumerate() {
         let hit = cross(&mut fleet, name, round).with_context(|| format!("failpoint {name}"))?;
         println!("{name}: {}", if hit { "hit, equal afterwards" } else { "NOT HIT" });
         if !hit {

@@ -1,6 +1,8 @@
 //! Links, disks and roots that go away.
 
-use crate::story::{ROOT, SCENARIO, SOON, assert_equal, holds, lineage_of_target, protected, unsent, wait_until_protected};
+use crate::story::{
+    ROOT, SCENARIO, SOON, assert_equal, holds, lineage_of_target, protected, unsent, wait_until_protected,
+};
 use anyhow::{Context, Result, ensure};
 use std::{fs, process::Command, time::Duration};
 use testkit::{Fleet, Limit, Tree, Writer, wait_until};

@@ -192,7 +192,7 @@ impl Clients {
                 let host = text.split_whitespace().nth(1).unwrap_or("mx1");
                 let to = hosts.iter().find(|(name, _)| *name == host).map(|(_, address)| *address);
                 if let Some(server) = to.and_then(|to| TcpStream::connect((to, PORT)).ok()) {
-                    carry(client, server);
+                    thread::spawn(move || carry(client, server));
                 }
             }
         });

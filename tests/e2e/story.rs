@@ -31,7 +31,9 @@ pub fn assert_equal(fleet: &Fleet) -> Result<()> {
 
 /// Synchronized, the link whole and the lag known.
 pub fn wait_until_protected(fleet: &Fleet) -> Result<()> {
-    fleet.wait_for_scenario(SCENARIO, SOON, "protected", |s| holds(s, "Synchronized") && holds(s, "Protected")).map(drop)
+    fleet
+        .wait_for_scenario(SCENARIO, SOON, "protected", |s| holds(s, "Synchronized") && holds(s, "Protected"))
+        .map(drop)
 }
 
 pub fn compare(fleet: &Fleet) -> Result<Said> {
