@@ -29,13 +29,18 @@ use std::{
 
 struct Pair {
     lab: Lab,
-    target: Target,
+    /// Taken away before it is opened again, as by a process that ended.
+    target: Option<Target>,
 }
 
 impl Pair {
     fn new(lab: Lab) -> Self {
-        let target = open_target(&lab);
+        let target = Some(open_target(&lab));
         Self { lab, target }
+    }
+
+    fn target(&self) -> &Target {
+        self.target.as_ref().unwrap()
     }
 
     fn replica(&self) -> PathBuf {
@@ -56,7 +61,7 @@ impl Pair {
         let last: Mutex<Option<Follow>> = Mutex::new(None);
         std::thread::scope(|scope| {
             let serving = scope.spawn(|| {
-                let result = serve(&self.target, &mut theirs, &stop);
+                let result = serve(self.target(), &mut theirs, &stop);
                 drop(theirs);
                 result
             });
@@ -99,7 +104,7 @@ impl Pair {
         let mark = barrier(source);
         let begin = Instant::now();
         while source.report().streams[0].synced.is_none_or(|synced| synced < mark) {
-            assert!(begin.elapsed() < PATIENCE, "{mark} of {:?} {:?}", source.report(), self.target.report());
+            assert!(begin.elapsed() < PATIENCE, "{mark} of {:?} {:?}", source.report(), self.target().report());
             std::thread::park_timeout(Duration::from_millis(2));
         }
     }
@@ -109,7 +114,7 @@ impl Pair {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let _ = serve(&self.target, &mut theirs, &stop);
+                let _ = serve(self.target(), &mut theirs, &stop);
                 drop(theirs);
             });
             let stopping = StopAtEnd(&stop);
@@ -211,7 +216,8 @@ fn cut_anywhere_and_equal_afterwards() {
             // Dropped without a word, both of them.
             drop(source);
             source = pair.lab.open();
-            pair.target = open_target(&pair.lab);
+            pair.target = None;
+            pair.target = Some(open_target(&pair.lab));
         }
     }
     let _ = pair.session(&source, &FollowOptions::default(), None, || {
@@ -286,6 +292,6 @@ fn what_the_target_has_is_adopted_and_what_differs_is_set_aside() {
     let _ = pair.session(&source, &options, None, || pair.caught_up(&source));
     pair.assert_equal(&source);
     assert_eq!(inode("p1/f1"), before, "adopted, not copied");
-    let aside = pair.target.report().set_aside.unwrap();
+    let aside = pair.target().report().set_aside.unwrap();
     assert!(aside.paths.contains(&"only-here".to_owned()) && aside.paths.contains(&"p0/f0".to_owned()), "{aside:?}");
 }
