@@ -108,7 +108,8 @@ impl Pass<'_, '_> {
         // Opened in any case: what cannot be read must not enter the index.
         let file = content::open(entry)?;
         let recent = age(stat) < super::hot::RECENT;
-        if stat.st_size as u64 > self.spooled_file_max {
+        // Holes take no room; `st_blocks` counts units of 512 bytes on every file system.
+        if (stat.st_size as u64).min(stat.st_blocks as u64 * 512) > self.spooled_file_max {
             self.batch.leave_to_gap()?;
         }
         if self.batch.sink != Sink::Spool {
