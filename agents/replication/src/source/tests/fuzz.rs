@@ -87,6 +87,8 @@ fn fuzz(best: Capture, queue_max: Option<usize>, spooled: bool) {
     let source = lab.open();
     if spooled {
         lab.pin(&source);
+        // A batch that was being made does not know of it yet.
+        barrier(&source);
     }
     // Never empty: emptying a root halts it, which is tested elsewhere.
     fs::write(lab.root().join("stays1"), "1").unwrap();
