@@ -1,7 +1,8 @@
 //! What the engine is given: the settings in force, what was observed, and what a person chose.
 
 use model::{
-    AgentStatus, AssignmentStatus, HostName, HostSpec, MemberName, RootName, ScenarioName, ScenarioSpec, Timestamp,
+    AgentStatus, AssignmentStatus, Epoch, HostName, HostSpec, Ledger, MemberName, RootName, ScenarioName, ScenarioSpec,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -88,6 +89,15 @@ impl Observed {
     /// What `host` reports now; `None` is unknown.
     pub fn fresh(&self, scenario: &ScenarioName, host: &HostName) -> Option<&AssignmentStatus> {
         self.connected(host).then(|| self.last(scenario, host)).flatten()
+    }
+
+    /// A host that knows a later epoch than the ledger does: then the ledger is one of the past, restored from a copy.
+    pub fn ahead(&self, settings: &Settings<'_>, ledger: &Ledger) -> Option<(HostName, Epoch)> {
+        let known = |place: Place| {
+            let epoch = self.last(settings.scenario, &place.host)?.epoch;
+            (epoch > ledger.epoch).then_some((place.host, epoch))
+        };
+        settings.places().into_iter().filter_map(known).max_by_key(|(_, epoch)| *epoch)
     }
 
     /// Why a host that is not connected says nothing.

@@ -1,6 +1,6 @@
 //! A plan in the making.
 
-use super::Plan;
+use super::{Plan, settled::settled};
 use crate::{
     compose::head,
     settings::{Observed, Options, Place, Settings},
@@ -49,6 +49,7 @@ impl<'a> Draft<'a> {
             ledger_revision: self.ledger.revision,
             checks: self.checks,
             losses: self.losses,
+            settled: settled(self.settings, self.ledger, self.observed),
             steps: self.steps,
             blockers: self.blockers,
         }
@@ -135,7 +136,9 @@ impl<'a> Draft<'a> {
         let (from, to) = (from.clone(), to.clone());
         let epoch = self.next_epoch();
         let serving = services.is_empty();
-        self.step(PromoteTarget { from: from.clone(), to: to.clone(), epoch, drained, serving });
+        let others = self.settings.places().into_iter().map(|place| place.member);
+        let others = others.filter(|member| *member != from.member && *member != to.member).collect();
+        self.step(PromoteTarget { from: from.clone(), to: to.clone(), epoch, drained, serving, others });
         if !serving {
             self.step(StartServices { at: to.clone(), services });
         }

@@ -14,7 +14,6 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     let Some(from) = draft.head() else { return };
     let Some(to) = draft.successor(&from) else { return };
     draft.title = format!("{} -> {to}", from.host);
-    draft.require_newest_epoch();
     if draft.require_answer(&to, format!("{} does not answer, so it cannot take over", to.host)) {
         draft.check(format!("{} is connected", to.host));
         guard_copy(draft, &to);

@@ -37,15 +37,22 @@ impl Draft<'_> {
         true
     }
 
-    /// Nobody may know of a later epoch than the ledger does: that would be a ledger restored from the past.
-    pub fn require_newest_epoch(&mut self) {
-        for place in self.settings.places() {
-            let Some(epoch) = self.last(&place).map(|report| report.epoch).filter(|e| *e > self.ledger.epoch) else {
-                continue;
-            };
-            let own = self.ledger.epoch;
-            self.block(format!("{} knows epoch {epoch}, the controller only {own}", place.host)).help =
+    /// Nobody may know of a later order than the ledger does: that would be a ledger restored from the past.
+    pub fn require_newest_ledger(&mut self) {
+        let own = self.ledger.epoch;
+        if let Some((host, epoch)) = self.observed.ahead(self.settings, self.ledger) {
+            self.block(format!("{host} knows epoch {epoch}, the controller only {own}")).help =
                 vec!["the controller's state is older than its agents': restore a newer one".to_owned()];
+            return;
+        }
+        for place in self.settings.places() {
+            // Taken for an answer, such a report would answer orders that were never given to it.
+            let Some(known) = self.last(&place).map(|report| report.ledger_revision) else { continue };
+            if known > self.ledger.revision {
+                let message = format!("{} has not taken up the orders of this controller yet", place.host);
+                self.block(message).facts =
+                    vec![format!("it holds ledger revision {known}, the controller is at {}", self.ledger.revision)];
+            }
         }
     }
 

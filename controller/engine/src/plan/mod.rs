@@ -5,6 +5,7 @@
 mod draft;
 mod failover;
 mod guards;
+mod settled;
 mod switchback;
 mod switchover;
 mod upkeep;
@@ -15,7 +16,7 @@ use crate::{
 };
 use draft::Draft;
 use model::{
-    Ledger, RunId, ScenarioName,
+    Ledger, MemberName, RunId, ScenarioName,
     view::{BlockerView, PlanView, StepView, Verb},
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct Plan {
     pub checks: Vec<String>,
     /// What will be lost or set aside, in sentences.
     pub losses: Vec<String>,
+    /// Members whose divergence is over: the run forgets it with its first order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<MemberName>,
     pub steps: Vec<AnyStep>,
     pub blockers: Vec<BlockerView>,
 }
@@ -53,6 +57,7 @@ pub fn plan(
     if let Some(run) = busy {
         draft.held_by(run);
     }
+    draft.require_newest_ledger();
     match verb {
         Verb::Switchover => switchover::draft(&mut draft),
         Verb::Failover => failover::draft(&mut draft),

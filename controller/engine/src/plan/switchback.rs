@@ -12,7 +12,6 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
         return;
     }
     draft.title = format!("{} -> {home}", from.host);
-    draft.require_newest_epoch();
     draft.require_not_suspended();
     let answers = switchover::guard_ends(draft, &from, &home);
     if answers && draft.ledger.reverse && draft.require_synced(&from, &home) {

@@ -17,7 +17,6 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     }
     let Some(to) = draft.successor(&from) else { return };
     draft.title = format!("{} -> {to}", from.host);
-    draft.require_newest_epoch();
     draft.require_not_suspended();
     if guard_ends(draft, &from, &to) && draft.require_synced(&from, &to) {
         draft.require_small_lag(&to);

@@ -69,10 +69,23 @@ impl Run {
     fn order(&self, at: usize, attempt: u32, undoing: bool, ledger: &mut Ledger) {
         let cx = self.asking(at, attempt, undoing, ledger);
         let Some(step) = self.plan.steps.get(at) else { return };
+        if at == 0 && !undoing {
+            self.forget_settled(ledger);
+        }
         match (undoing, step.undo()) {
             (false, _) => step.ask(&cx, ledger),
             (true, Undo::With(inverse)) => inverse.ask(&cx, ledger),
             (true, _) => {}
+        }
+    }
+
+    /// What was settled when this was planned is forgotten with the first order; later ones may set it anew.
+    fn forget_settled(&self, ledger: &mut Ledger) {
+        let settled = self.plan.settled.iter();
+        for name in settled {
+            if let Some(member) = ledger.members.get_mut(name) {
+                member.divergence = None;
+            }
         }
     }
 

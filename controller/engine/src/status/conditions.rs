@@ -265,6 +265,14 @@ impl Scene<'_> {
     fn manifest_current(&self) -> Fact {
         let kind = "ManifestCurrent";
         let generation = self.settings.generation;
+        if let Some((host, epoch)) = self.observed.ahead(self.settings, self.ledger) {
+            let own = self.ledger.epoch;
+            let message = format!(
+                "{host} knows epoch {epoch}, the controller only {own}: its state is older than its agents', restore a \
+                 newer one; nothing is ordered until then"
+            );
+            return Fact::fails(kind, "StateOutdated", message, Health::Failed);
+        }
         for place in self.settings.places() {
             let host = &place.host;
             let Some(report) = self.fresh(&place) else {

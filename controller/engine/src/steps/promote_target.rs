@@ -2,7 +2,7 @@
 
 use super::{Asking, Found, Progress, Sight, Step, Undo};
 use crate::settings::Place;
-use model::{Epoch, FenceProof, Ledger, Role, ledger::Divergence};
+use model::{Epoch, FenceProof, Ledger, MemberName, Role, ledger::Divergence};
 use serde::{Deserialize, Serialize};
 
 /// Rewrites roles and edges at once: the new active has no upstream, everybody else hangs under it, and the
@@ -19,14 +19,29 @@ pub struct PromoteTarget {
     pub drained: bool,
     /// Whether no other step brings the services here.
     pub serving: bool,
+    /// Everybody else. Without a drain, what they hold may be beyond what the successor has.
+    #[serde(default)]
+    pub others: Vec<MemberName>,
 }
 
 impl PromoteTarget {
+    /// Whatever differs at a member that was or followed the old active is set aside before it is replaced. After a
+    /// drain only the old active can hold more than its successor; otherwise another replica may have been ahead of it.
+    fn mark_divergence(&self, ledger: &mut Ledger) {
+        let (to, from) = (&self.to.member, &self.from.member);
+        let divergence = Divergence { since: self.epoch, drained: self.drained };
+        let ahead = self.others.iter().filter(|_| !self.drained);
+        for name in ahead.chain([from]) {
+            ledger.members.entry(name.clone()).or_default().divergence = Some(divergence);
+        }
+        ledger.members.entry(to.clone()).or_default().divergence = None;
+    }
+
     fn rewrite_edges(&self, ledger: &mut Ledger) {
         let (to, from) = (&self.to.member, &self.from.member);
         // Somebody who leaves home is not followed by home until a person has looked at it.
         ledger.reverse = ledger.reverse && !to.is_primary() && !from.is_primary();
-        for name in [from, to] {
+        for name in [from, to].into_iter().chain(&self.others) {
             ledger.members.entry(name.clone()).or_default();
         }
         for (name, member) in &mut ledger.members {
@@ -54,9 +69,7 @@ impl Step for PromoteTarget {
         let (to, from) = (&self.to.member, &self.from.member);
         ledger.epoch = ledger.epoch.max(self.epoch);
         self.rewrite_edges(ledger);
-        let divergence = Divergence { since: self.epoch, drained: self.drained };
-        ledger.members.entry(from.clone()).or_default().divergence = Some(divergence);
-        ledger.members.entry(to.clone()).or_default().divergence = None;
+        self.mark_divergence(ledger);
         ledger.lineage.insert(self.epoch, to.clone());
         ledger.proofs.entry(self.epoch).or_insert_with(|| (from.clone(), FenceProof::Agent(self.epoch)));
         if self.serving {

@@ -74,11 +74,15 @@ impl<'a> Sight<'a> {
 
     /// Waits until `to` holds everything up to `mark`.
     pub fn drained(&self, cx: &Asking, from: &Place, to: &Place, mark: Mark) -> Result<Mark, Progress> {
-        let (_, synced) = self.synced_target(cx, &from.member, to)?;
+        let (target, synced) = self.synced_target(cx, &from.member, to)?;
+        let source = self.report(cx, &from.host)?.source.as_ref();
+        // Marks of another lineage count other batches.
+        if source.is_none_or(|source| target.lineage.as_deref() != Some(source.lineage.as_str())) {
+            return Err(Progress::Waiting(format!("{} still holds an older lineage", to.called())));
+        }
         if synced >= mark {
             return Ok(mark);
         }
-        let source = self.report(cx, &from.host)?.source.as_ref();
         let unsent = source.and_then(|source| source.streams.iter().find(|stream| stream.target == to.member));
         Err(Progress::Waiting(match unsent.and_then(|stream| stream.unsent_bytes) {
             Some(left) if left > 0 => format!("{} still to send to {}", text::bytes(left), to.called()),

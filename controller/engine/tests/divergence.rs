@@ -1,0 +1,138 @@
+//! What one member has and the new active has not is set aside before it is replaced, and only then.
+
+use engine::{
+    Next, Options, compose,
+    steps::{Asking, Progress, Sight},
+    toy::Toy,
+};
+use model::{Epoch, Ledger, Mark, MemberName, RunId, ledger::Divergence, view::Verb};
+
+fn lossy(to: &str) -> Options {
+    Options { allow_data_loss: true, no_fence: true, ..Toy::options(Some(to)) }
+}
+
+fn divergence(toy: &Toy, member: &str) -> Option<Divergence> {
+    toy.ledger.members.get(&MemberName::from(member)).and_then(|member| member.divergence)
+}
+
+fn done(toy: &mut Toy, verb: Verb, options: &Options) {
+    let played = toy.play(verb, options);
+    assert_eq!(played.next, Next::Done, "{}", played.transcript);
+}
+
+/// oslo has orders that dublin has not, and the primary is dead.
+fn oslo_ahead() -> Toy {
+    let mut toy = Toy::three_hosts();
+    toy.kill("mx2");
+    (0..3).for_each(|_| toy.tick());
+    toy.kill("mx1");
+    toy.revive("mx2");
+    (0..3).for_each(|_| toy.tick());
+    assert!(toy.agent("mx3").orders.len() > toy.agent("mx2").orders.len());
+    toy
+}
+
+#[test]
+fn a_replica_that_is_ahead_of_the_new_active_loses_nothing_in_silence() {
+    let mut toy = oslo_ahead();
+    let all = toy.agent("mx3").orders;
+    done(&mut toy, Verb::Failover, &lossy("dublin"));
+    (0..3).for_each(|_| toy.tick());
+    let after = toy.agent("mx3");
+    let kept: Vec<&u64> = after.orders.union(&after.set_aside).collect();
+    assert!(all.iter().all(|order| kept.contains(&order)), "{all:?} became {kept:?}");
+    assert!(!after.set_aside.is_empty());
+}
+
+#[test]
+fn a_replica_that_the_ledger_does_not_know_is_set_aside_too() {
+    let mut toy = oslo_ahead();
+    toy.ledger.members.remove(&MemberName::from("oslo"));
+    done(&mut toy, Verb::Failover, &lossy("dublin"));
+    assert_eq!(divergence(&toy, "oslo"), Some(Divergence { since: Epoch(2), drained: false }));
+}
+
+#[test]
+fn after_a_drain_only_the_old_active_is_compared_in_full() {
+    let mut toy = Toy::three_hosts();
+    done(&mut toy, Verb::Switchover, &Toy::options(Some("dublin")));
+    assert_eq!(divergence(&toy, "oslo"), None);
+    assert_eq!(divergence(&toy, "primary"), Some(Divergence { since: Epoch(2), drained: true }));
+}
+
+/// A divergence that stayed for ever would move what differs to the quarantine at each later synchronization.
+#[test]
+fn a_divergence_is_over_once_the_member_follows_the_new_lineage() {
+    let mut toy = oslo_ahead();
+    done(&mut toy, Verb::Failover, &lossy("dublin"));
+    (0..3).for_each(|_| toy.tick());
+    assert!(divergence(&toy, "oslo").is_some());
+    done(&mut toy, Verb::Synchronize, &Toy::options(None));
+    assert_eq!(divergence(&toy, "oslo"), None);
+    let parts = compose(&toy.settings(), &toy.ledger);
+    assert!(parts.values().flat_map(|part| &part.streams).all(|stream| stream.set_aside.is_none()));
+}
+
+#[test]
+fn what_home_may_hold_is_remembered_until_a_person_gives_it_up() {
+    let mut toy = Toy::two_hosts();
+    toy.kill("mx1");
+    toy.tick();
+    done(&mut toy, Verb::Failover, &lossy("dublin"));
+    toy.revive("mx1");
+    (0..3).for_each(|_| toy.tick());
+    done(&mut toy, Verb::Resume, &Options { reverse: true, ..Toy::options(None) });
+    done(&mut toy, Verb::Synchronize, &Toy::options(None));
+    assert!(divergence(&toy, "primary").is_some_and(|divergence| !divergence.drained));
+    assert!(!toy.plan(Verb::Switchback, &Toy::options(None)).blockers.is_empty());
+}
+
+#[test]
+fn a_member_of_another_lineage_is_not_settled() {
+    let mut toy = oslo_ahead();
+    done(&mut toy, Verb::Failover, &lossy("dublin"));
+    toy.kill("mx3");
+    toy.tick();
+    let plan = toy.plan(Verb::Suspend, &Toy::options(None));
+    assert!(plan.settled.is_empty());
+}
+
+#[test]
+fn marks_of_another_lineage_prove_no_drain() {
+    let toy = Toy::two_hosts();
+    let (from, to) = (toy.settings().places()[0].clone(), toy.settings().places()[1].clone());
+    let cx = Asking { run: RunId::new("r-1"), step: "1".to_owned(), attempt: 1, ..Asking::default() };
+    let look = |observed: &engine::Observed| {
+        let sight = Sight { scenario: &toy.scenario, ledger: &toy.ledger, observed };
+        sight.drained(&cx, &from, &to, Mark { epoch: Epoch(1), batch: 1 })
+    };
+    let mut observed = toy.observed();
+    assert!(look(&observed).is_ok());
+    let part = observed.hosts.get_mut(&"mx1".into()).unwrap().status.scenarios.get_mut(&toy.scenario).unwrap();
+    part.source.as_mut().unwrap().lineage = "begun anew".to_owned();
+    assert!(matches!(look(&observed), Err(Progress::Waiting(_))));
+}
+
+/// A ledger restored from a copy knows less than the agents: nothing may be decided with it.
+#[test]
+fn a_ledger_of_the_past_is_refused_by_every_verb() {
+    let verbs = [Verb::Switchover, Verb::Failover, Verb::Switchback, Verb::Suspend, Verb::Synchronize, Verb::Compare];
+    let mut toy = Toy::two_hosts();
+    let (past, present): (Ledger, Ledger) = {
+        let past = toy.ledger.clone();
+        done(&mut toy, Verb::Switchover, &Toy::options(None));
+        toy.tick();
+        (past, toy.ledger.clone())
+    };
+    toy.ledger = past.clone();
+    for verb in verbs {
+        let plan = toy.plan(verb, &lossy("dublin"));
+        assert!(plan.blockers.iter().any(|blocker| blocker.message.contains("knows epoch 2")), "{verb:?}: {plan:?}");
+    }
+    let status = engine::status(&toy.settings(), &toy.ledger, &toy.observed(), None, None);
+    assert!(status.conditions.iter().any(|condition| condition.reason == "StateOutdated"), "{status:?}");
+    // The same epoch and a later ledger: an answer to orders of that ledger is none to ours.
+    toy.ledger = Ledger { revision: present.revision - 1, ..present };
+    let plan = toy.plan(Verb::Suspend, &Toy::options(None));
+    assert!(plan.blockers.iter().any(|blocker| blocker.message.contains("has not taken up")), "{plan:?}");
+}
