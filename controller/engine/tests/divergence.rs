@@ -1,7 +1,7 @@
 //! What one member has and the new active has not is set aside before it is replaced, and only then.
 
 use engine::{
-    Next, Options, compose,
+    Next, Options, Run, compose,
     steps::{Asking, Progress, Sight},
     toy::Toy,
 };
@@ -135,4 +135,18 @@ fn a_ledger_of_the_past_is_refused_by_every_verb() {
     toy.ledger = Ledger { revision: present.revision - 1, ..present };
     let plan = toy.plan(Verb::Suspend, &Toy::options(None));
     assert!(plan.blockers.iter().any(|blocker| blocker.message.contains("has not taken up")), "{plan:?}");
+}
+
+/// A run that was open in the copy is over by now: it must not go on.
+#[test]
+fn a_run_of_the_past_does_not_go_on() {
+    let mut toy = Toy::two_hosts();
+    let mut run = Run::start(RunId::new("r-9"), toy.plan(Verb::Switchover, &Toy::options(None)), "anna".to_owned());
+    let past = toy.ledger.clone();
+    done(&mut toy, Verb::Switchover, &Toy::options(None));
+    toy.ledger = past;
+    let mut ledger = toy.ledger.clone();
+    let (events, next) = run.advance(&mut ledger, &toy.settings(), &toy.observed());
+    assert!(events.is_empty() && ledger == toy.ledger, "{events:?}");
+    assert!(matches!(next, Next::Wait { why, .. } if why.contains("knows epoch 2")));
 }

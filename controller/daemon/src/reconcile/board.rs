@@ -29,6 +29,8 @@ pub struct Entry {
     pub stored: StoredLedger,
     pub run: Option<Current>,
     pub view: ScenarioView,
+    /// An agent knows a later epoch than the ledger: nothing is decided or published.
+    pub outdated: bool,
     /// Halted roots that were told of, with the reason.
     pub halted: BTreeMap<(HostName, RootName), String>,
 }

@@ -48,7 +48,7 @@ pub async fn load(hub: &Hub) -> Result<(), LoadError> {
     for name in &names {
         turn(hub, &mut board, name).await?;
     }
-    Ok(publish_hosts(hub, &mut board).await?)
+    Ok(publish_hosts(hub, &mut board, &observed(hub)).await?)
 }
 
 async fn load_scenarios(hub: &Hub, board: &mut Board) -> Result<(), LoadError> {

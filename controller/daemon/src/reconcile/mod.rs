@@ -5,6 +5,7 @@ mod advance;
 mod board;
 mod hosts;
 mod load;
+mod outdated;
 mod publish;
 mod show;
 mod tick;

@@ -4,6 +4,7 @@ use super::{
     advance::advance,
     board::{Board, observed},
     hosts::show_hosts,
+    outdated,
     publish::{publish, publish_hosts},
     show::show,
 };
@@ -63,8 +64,9 @@ pub async fn reconcile(hub: Arc<Hub>, stop: CancellationToken) {
 /// Looks at one scenario: carries its run on, makes its hosts' specs, shows it.
 pub async fn turn(hub: &Hub, board: &mut Board, name: &ScenarioName) -> Result<(), StoreError> {
     let observed = observed(hub);
+    outdated::look(hub, board, name, &observed).await;
     advance(hub, board, name, &observed).await?;
-    publish(hub, board, name).await?;
+    publish(hub, board, name, &observed).await?;
     show(hub, board, name, &observed).await
 }
 
@@ -72,7 +74,7 @@ async fn turn_of_hosts(hub: &Hub, all: bool) -> Result<(), StoreError> {
     let mut board = hub.board.lock().await;
     show_hosts(hub, &mut board);
     if all {
-        publish_hosts(hub, &mut board).await?;
+        publish_hosts(hub, &mut board, &observed(hub)).await?;
     }
     drop(board);
     if all { save_reports(hub).await } else { Ok(()) }

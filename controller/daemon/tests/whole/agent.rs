@@ -132,7 +132,14 @@ async fn live(
     let hear = async {
         loop {
             if let ToAgent::Spec(spec) = receive(&mut reader).await? {
-                specs.send_replace(Some(*spec));
+                // As the agent does: what is older than what it holds is refused.
+                specs.send_if_modified(|held| {
+                    let taken = held.as_ref().is_none_or(|held| held.revision <= spec.revision);
+                    if taken {
+                        *held = Some(*spec);
+                    }
+                    taken
+                });
             }
         }
         #[allow(unreachable_code)]

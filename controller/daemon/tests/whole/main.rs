@@ -9,5 +9,6 @@ mod applies;
 mod fixture;
 mod http;
 mod joins;
+mod restored;
 mod runs;
 mod starts;

@@ -22,6 +22,10 @@ impl Run {
     pub fn advance(&mut self, ledger: &mut Ledger, settings: &Settings<'_>, observed: &Observed) -> (Vec<Event>, Next) {
         if self.end().is_none() {
             self.restate(ledger);
+            if let Some((host, epoch)) = observed.ahead(settings, ledger) {
+                let why = format!("{host} knows epoch {epoch}: the controller's state is older than its agents'");
+                return (Vec::new(), Next::Wait { step: self.current().map_or_else(String::new, path), why });
+            }
         }
         let mut events = Vec::new();
         loop {
