@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod chores;
 mod packages;
 mod process;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test [--quick]   every test this machine can run; --quick: unit tests, laws and tidy only
+cargo xtask bench [--quick] [PART...]  the data path beside rsync, lsyncd and cp; writes target/bench.json
 cargo xtask ci               all that has to pass before a change is merged (.ci/run)
 cargo xtask fmt              format everything
 cargo xtask schemas          write schemas/v1alpha1/*.json and the manifest reference anew
@@ -34,6 +36,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match arguments[..] {
         ["test"] => suite::run(suite::Extent::Full),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
+        ["bench", ref more @ ..] => bench::run(more),
         ["ci"] => chores::ci(),
         ["fmt"] => chores::format(),
         ["schemas"] => chores::schemas(),
