@@ -31,6 +31,8 @@ pub struct ServiceOrder {
     pub number: u64,
     pub commands: Vec<ServiceCommand>,
     pub serving: bool,
+    /// Why nothing may be started now; what runs goes on.
+    pub held: Option<String>,
     /// Epoch and ledger revision at which serving began: each service is started once for each.
     pub since: (Epoch, u64),
     pub environment: Vec<(&'static str, String)>,
@@ -120,10 +122,14 @@ impl Services {
             self.set(index, state, message);
             return true;
         }
+        if let Some(why) = &order.held {
+            self.set(index, state, format!("not started: {why}"));
+            return false;
+        }
         let aim = Aim::Start(order.since.0, order.since.1);
         if self.tried(command, aim) {
             let failed = self.statuses[index].state == ServiceState::Failed;
-            self.set(index, if failed { ServiceState::Failed } else { state }, format!("does not run: {message}"));
+            self.set(index, if failed { ServiceState::Failed } else { state }, told(&[("does not run", &message)]));
             return false;
         }
         self.attempt(index, command, aim, (ServiceState::Changing, "starting"));
@@ -146,7 +152,7 @@ impl Services {
         let aim = Aim::Stop(order.number);
         if self.tried(command, aim) {
             let failed = self.statuses[index].state == ServiceState::Failed && state != ServiceState::Unknown;
-            self.set(index, if failed { ServiceState::Failed } else { state }, format!("not stopped: {message}"));
+            self.set(index, if failed { ServiceState::Failed } else { state }, told(&[("not stopped", &message)]));
             return false;
         }
         // Unknown stays unknown: saying that it changes would say that it ran.
@@ -188,7 +194,8 @@ impl Services {
                 let said = asked.unwrap_or_else(|e| e);
                 let end = if state == ServiceState::Unknown { ServiceState::Unknown } else { ServiceState::Failed };
                 let script = if wanted == ServiceState::Running { "start" } else { "stop" };
-                self.set(index, end, format!("{script}: {said}; check: {message}"));
+                let check = if message.is_empty() { vec![] } else { vec![("check", message.as_str())] };
+                self.set(index, end, told(&[vec![(script, said.as_str())], check].concat()));
                 return false;
             }
             tokio::time::sleep(SETTLE_EVERY).await;
@@ -244,6 +251,15 @@ impl Services {
             changed
         });
     }
+}
+
+/// What each part said, without a colon after which nothing comes.
+fn told(parts: &[(&str, &str)]) -> String {
+    let one = |(what, said): &(&str, &str)| match said.is_empty() {
+        true => (*what).to_owned(),
+        false => format!("{what}: {said}"),
+    };
+    parts.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

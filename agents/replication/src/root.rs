@@ -55,14 +55,21 @@ impl HeldRoot {
     pub fn open(scenario: &str, index: u32, config: &RootConfig, state_dir: &Path, side: Side) -> Result<Self, Halt> {
         let unreadable = |e: &dyn std::fmt::Display| Halt::new(HaltReason::RootMissing, config, &e.to_string());
         let excludes = Excludes::new(&config.exclude).map_err(|e| unreadable(&e))?;
-        let known = Record::load(state_dir, config).map_err(|e| unreadable(&e))?;
+        let mut known = Record::load(state_dir, config).map_err(|e| unreadable(&e))?;
+        // A replica that a manifest puts elsewhere is filled there. A source elsewhere would look like deletions.
+        if side == Side::Target && known.as_ref().is_some_and(|record| record.moved(&config.path)) {
+            known = None;
+        }
         if known.is_none() && side == Side::Target {
             std::fs::create_dir_all(&config.path).map_err(|e| unreadable(&e))?;
         }
         let fd = open_root(&config.path).map_err(|e| unreadable(&e))?;
         let record = match known {
             Some(record) => record,
-            None => Record { identity: Identity::found_or_made(fd.as_fd(), scenario, config)?, filled: false },
+            None => {
+                let identity = Identity::found_or_made(fd.as_fd(), scenario, config)?;
+                Record { identity, filled: false, place: identity::place(&config.path) }
+            }
         };
         let root = Self {
             index,

@@ -159,7 +159,8 @@ pub fn adopt(scenario: &str, config: &RootConfig, state_dir: &Path) -> io::Resul
     let reserved = ensure_dir(root.as_fd(), RESERVED_DIRECTORY.as_bytes())?;
     let id = write_id(reserved.as_fd(), scenario, config)?;
     beneath::fsync(root.as_fd())?;
-    Record { identity: Identity::of(root.as_fd(), id)?, filled: false }.store(state_dir, config)
+    Record { identity: Identity::of(root.as_fd(), id)?, filled: false, place: place(&config.path) }
+        .store(state_dir, config)
 }
 
 /// What the state directory remembers of a root, as lines of `key value`.
@@ -168,9 +169,21 @@ pub(super) struct Record {
     pub identity: Identity,
     /// Whether it had two entries or more at the last look.
     pub filled: bool,
+    /// Where it was, with what is not text replaced; empty when that was not recorded.
+    pub place: String,
+}
+
+/// A path in one line of text.
+pub(super) fn place(path: &Path) -> String {
+    format!("{:?}", path.as_os_str())
 }
 
 impl Record {
+    /// Whether it was known at another place than `path`.
+    pub fn moved(&self, path: &Path) -> bool {
+        !self.place.is_empty() && self.place != place(path)
+    }
+
     fn path(state_dir: &Path, config: &RootConfig) -> PathBuf {
         state_dir.join("roots").join(config.name.as_str())
     }
@@ -195,6 +208,7 @@ impl Record {
                 handle: field("handle")?.to_owned(),
             },
             filled: field("filled")? == "true",
+            place: field("place").unwrap_or_default().to_owned(),
         }))
     }
 
@@ -204,12 +218,12 @@ impl Record {
         let dir = state_dir.join("roots");
         std::fs::create_dir_all(&dir)?;
         let Identity { id, inode, device, file_system, handle } = &self.identity;
-        let filled = self.filled;
+        let (filled, place) = (self.filled, &self.place);
         let new = path.with_extension("new");
         let mut file = std::fs::File::create(&new)?;
         write!(
             file,
-            "id {id}\ninode {inode}\ndevice {device}\nfileSystem {file_system}\nhandle {handle}\nfilled {filled}\n"
+            "id {id}\ninode {inode}\ndevice {device}\nfileSystem {file_system}\nhandle {handle}\nfilled {filled}\nplace {place}\n"
         )?;
         file.sync_all()?;
         std::fs::rename(&new, &path)?;

@@ -46,6 +46,19 @@ fn a_target_makes_its_root_once_only() {
 }
 
 #[test]
+fn a_target_that_is_put_elsewhere_begins_there_and_a_source_halts() {
+    let mut place = Place::new();
+    let id = place.open(Side::Target).unwrap().id();
+    let first = std::mem::replace(&mut place.config.path, place.dir.path().join("elsewhere"));
+    assert_eq!(place.open(Side::Source).err(), Some(HaltReason::RootMissing));
+    assert_ne!(place.open(Side::Target).unwrap().id(), id);
+    // And back again, where the first identity still lies.
+    place.config.path = first;
+    assert_eq!(place.open(Side::Source).err(), Some(HaltReason::RootReplaced));
+    assert_eq!(place.open(Side::Target).unwrap().id(), id);
+}
+
+#[test]
 fn an_unmounted_or_replaced_root_halts() {
     let place = Place::new();
     let held = place.open(Side::Source).unwrap();

@@ -61,10 +61,18 @@ pub fn line(run: &RunView, told: &Told<'_>, now: Timestamp) -> Option<String> {
         Told::Step { state_changed: false, .. } => return None,
         Told::Step { step, number, .. } => {
             let (word, note) = (word(&step.state), step.note.replace('\n', " "));
-            let at = if step.state == "asked" { step.started } else { step.finished };
+            // What was said of an earlier attempt, or while the order is on its way, is no news of this one.
+            let note = if matches!(step.state.as_str(), "asked" | "undoing") { String::new() } else { note };
+            let at = match step.state.as_str() {
+                "asked" => step.started,
+                "undoing" => None,
+                _ => step.finished,
+            };
             let name = step.name.replace(' ', "-");
             let took = match (step.started, step.finished) {
-                (Some(from), Some(to)) if step.state != "asked" => format!(" {}", amount::took(to.since(from))),
+                (Some(from), Some(to)) if !matches!(step.state.as_str(), "asked" | "undoing") => {
+                    format!(" {}", amount::took(to.since(from)))
+                }
                 _ => String::new(),
             };
             let note = if note.is_empty() { note } else { format!(" {note}") };
