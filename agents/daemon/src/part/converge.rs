@@ -32,6 +32,8 @@ pub struct Converging {
     docket: Docket,
     /// The last shape that could not be opened, and when to try again.
     failed: Option<(Shape, Instant)>,
+    /// Why no service may be started on the roots as they are.
+    held: Option<String>,
 }
 
 impl Converging {
@@ -42,7 +44,7 @@ impl Converging {
         watching: watch::Sender<Watched>,
     ) -> Self {
         let docket = Docket::new(Arc::clone(&part));
-        Self { part, role_file, orders, watching, docket, failed: None }
+        Self { part, role_file, orders, watching, docket, failed: None, held: None }
     }
 
     pub async fn run(mut self) {
@@ -66,6 +68,7 @@ impl Converging {
     async fn turn(&mut self) {
         // Taking a role can make the next move possible; the machine has no cycles, so this ends.
         for _ in 0..3 {
+            self.look_at_roots().await;
             let (moves, shape) = self.decide();
             self.order(moves);
             self.watch(moves);
@@ -83,6 +86,22 @@ impl Converging {
         }
         self.docket.start_new().await;
         self.docket.sweep().await;
+    }
+
+    /// A service that starts where its data is not would begin anew with none. While the source is closed for a moment,
+    /// what was known stays known.
+    async fn look_at_roots(&mut self) {
+        let source = {
+            let state = lock(&self.part.state);
+            if state.assignment.suspended {
+                self.held = None;
+            }
+            state.open.source().cloned()
+        };
+        if let Some(source) = source {
+            let report = tokio::task::spawn_blocking(move || source.report()).await;
+            self.held = report.ok().and_then(|report| report.roots.iter().find_map(super::report::without_data));
+        }
     }
 
     fn decide(&self) -> (Move, Shape) {
@@ -117,6 +136,7 @@ impl Converging {
                 number: order.number,
                 commands: state.assignment.services.commands.clone(),
                 serving: moves.serve,
+                held: self.held.clone().filter(|_| moves.serve),
                 since: if begins { (state.epoch, state.assignment.ledger_revision) } else { order.since },
                 environment,
             };
@@ -273,16 +293,4 @@ impl Part {
     pub(super) fn place(&self) -> Place {
         Place { scenario: self.scenario.clone(), directory: self.directory.clone() }
     }
-}
-
-/// Services that keep a role from being taken, in words.
-pub(super) fn restless(state: &State, services: &[model::agent_status::ServiceStatus]) -> Option<String> {
-    let moves = state.situation().decide();
-    if moves.role == Role::Active || state.calm || state.taken.role == moves.role {
-        return None;
-    }
-    let not = services.iter().filter(|service| service.state != ServiceState::Stopped);
-    let words: Vec<String> =
-        not.map(|s| format!("service {} is not known to be stopped: {}", s.name, s.message)).collect();
-    (!words.is_empty()).then(|| words.join("; "))
 }

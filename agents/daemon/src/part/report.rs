@@ -2,13 +2,14 @@
 
 use super::{
     actor::{Part, State},
-    converge::restless,
     side::{Shape, Side, SourceShape, TargetShape},
 };
 use crate::agent::lock;
 use model::{
-    AssignmentStatus,
-    agent_status::{OutStatus, RootStatus, ServiceStatus, SourceStatus, TargetStatus},
+    AssignmentStatus, Role,
+    agent_status::{
+        HaltReason, OutStatus, RootState, RootStatus, ServiceState, ServiceStatus, SourceStatus, TargetStatus,
+    },
     elements::roots::Root,
 };
 use replication::source::SourceReport;
@@ -69,6 +70,14 @@ impl Part {
     }
 }
 
+/// Why a root holds nothing that a service could work with.
+pub(super) fn without_data(root: &RootStatus) -> Option<String> {
+    match &root.state {
+        RootState::Halted { reason: HaltReason::ReservedName, .. } | RootState::Ready | RootState::Unknown => None,
+        RootState::Halted { message, .. } => Some(format!("root {} is halted: {message}", root.name)),
+    }
+}
+
 fn fits(state: &State) -> bool {
     let given = &state.assignment;
     match &state.open.side {
@@ -85,6 +94,18 @@ fn problem(state: &State, services: &[ServiceStatus]) -> Option<String> {
     });
     let words: Vec<String> =
         [stale, restless(state, services), state.closed_because.clone()].into_iter().flatten().collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// Services that keep a role from being taken, in words.
+fn restless(state: &State, services: &[ServiceStatus]) -> Option<String> {
+    let moves = state.situation().decide();
+    if moves.role == Role::Active || state.calm || state.taken.role == moves.role {
+        return None;
+    }
+    let not = services.iter().filter(|service| service.state != ServiceState::Stopped);
+    let words: Vec<String> =
+        not.map(|s| format!("service {} is not known to be stopped: {}", s.name, s.message)).collect();
     (!words.is_empty()).then(|| words.join("; "))
 }
 

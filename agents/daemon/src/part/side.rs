@@ -56,6 +56,8 @@ pub struct SourceShape {
 pub struct TargetShape {
     pub member: MemberName,
     pub source: MemberName,
+    /// A source that joined anew has another key: sessions with the one from before end.
+    pub source_key: Option<String>,
     pub epoch: Epoch,
     pub roots: Vec<Root>,
 }
@@ -85,11 +87,15 @@ impl TargetShape {
     pub fn of(given: &Assignment) -> Option<Self> {
         let stream = given.streams.iter().find(|stream| stream.direction == Direction::In)?;
         let (member, roots) = (given.member.clone(), given.roots.clone());
-        Some(Self { member, source: stream.source.clone(), epoch: stream.epoch, roots })
+        let (source, source_key) = (stream.source.clone(), stream.peer_key.clone());
+        Some(Self { member, source, source_key, epoch: stream.epoch, roots })
     }
 
     pub fn is_end_of(&self, stream: &Stream) -> bool {
-        self.member == stream.target && self.source == stream.source && self.epoch == stream.epoch
+        self.member == stream.target
+            && self.source == stream.source
+            && self.source_key == stream.peer_key
+            && self.epoch == stream.epoch
     }
 }
 

@@ -71,6 +71,8 @@ async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOu
     match work {
         Work::Barrier => barrier(part).await,
         Work::Redirect { point, active_host, command, check, timeout } => {
+            let active = part.until(Instant::now() + READY_WITHIN, |state| is_active(state).then_some(())).await;
+            active.ok_or("refused: this host is not active")?;
             let environment = environment::redirecting(part.environment(), &active_host, point.as_str());
             redirect(part, &command, &check, timeout, environment).await
         }
@@ -79,6 +81,14 @@ async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOu
         Work::Compare => compare(part, id).await,
         Work::AdoptRoot { root } => adopt(part, root).await,
     }
+}
+
+/// Clients are sent only where the role was taken, at an epoch that nothing later is known of.
+fn is_active(state: &State) -> bool {
+    state.confirmed
+        && !state.situation().stale()
+        && state.assignment.role == Role::Active
+        && state.taken.role == Role::Active
 }
 
 /// The mark that holds everything written before now. On a fenced host that is: after its services have stopped.
