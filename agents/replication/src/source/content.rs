@@ -69,13 +69,16 @@ pub(super) fn start_writeback(file: BorrowedFd<'_>) {
     unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
+/// What takes a piece of content at its offset.
+type Each<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
+
 /// Gives the first `size` bytes of `file` without its holes to `each`, in pieces a message can hold. `size` and the
 /// times are those of `before`, taken just before the call.
 pub(super) fn read<E: From<io::Error>>(
     file: BorrowedFd<'_>,
     before: &dyn Fn() -> io::Result<Stat>,
     begin: &mut dyn FnMut(&Stat) -> Result<(), E>,
-    each: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>,
+    each: Each<'_, E>,
 ) -> Result<(Stat, Read), E> {
     let mut lease = Lease::take(file);
     let writers = lease.is_none();

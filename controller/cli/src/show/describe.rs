@@ -108,8 +108,8 @@ fn members(status: &ScenarioView) -> Table {
             lag(status.state, member),
             applies(Cell::or_unknown(member.unsent_bytes.map(amount::bytes))),
             if active { Cell::or_unknown(spool) } else { Cell::none() },
-            Cell::or_unknown(member.files.map(amount::count)),
-            Cell::or_unknown(member.bytes.map(amount::bytes)),
+            if active { Cell::or_unknown(member.files.map(amount::count)) } else { Cell::none() },
+            if active { Cell::or_unknown(member.bytes.map(amount::bytes)) } else { Cell::none() },
             if active { Cell::or_unknown(member.capture.clone()) } else { Cell::none() },
         ]);
     }

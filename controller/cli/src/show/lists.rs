@@ -47,7 +47,13 @@ fn scenarios_wide(items: &[StoredScenario]) -> Table {
     for item in items {
         let status = &item.status;
         let standbys = status.members.iter().filter(|member| member.role != Role::Active);
-        let spool = status.members.iter().find(|member| member.role == Role::Active).map_or_else(Cell::none, spool);
+        // Spool, files and size are the active side's: only it counts them.
+        let active = status.members.iter().find(|member| member.role == Role::Active);
+        let held = [
+            active.map_or_else(Cell::none, spool),
+            Cell::or_unknown(active.and_then(|member| member.files).map(amount::count)),
+            Cell::or_unknown(active.and_then(|member| member.bytes).map(amount::bytes)),
+        ];
         let mut row = first_cells(item);
         for (at, member) in standbys.enumerate() {
             if at > 0 {
@@ -55,9 +61,7 @@ fn scenarios_wide(items: &[StoredScenario]) -> Table {
             }
             row.extend([member.name.0.clone().into(), member.host.0.clone().into(), lag(status.state, member)]);
             row.push(bytes(status.state, member.unsent_bytes));
-            row.push(if at == 0 { spool.clone() } else { Cell::default() });
-            row.push(Cell::or_unknown(member.files.map(amount::count)));
-            row.push(Cell::or_unknown(member.bytes.map(amount::bytes)));
+            row.extend(held.iter().map(|cell| if at == 0 { cell.clone() } else { Cell::default() }));
             let why = if at == 0 && !status.why.is_empty() { &status.why } else { &member.stream };
             row.push(why.as_str().into());
             table.row(std::mem::take(&mut row));

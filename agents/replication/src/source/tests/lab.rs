@@ -68,15 +68,11 @@ impl Lab {
         while let Some(record) = cursor.read().unwrap() {
             match Message::decode(record.kind, &record.body).unwrap() {
                 Message::Link { parent, name, oid } => drop(names.insert((parent, name), oid)),
-                Message::Unlink { parent, name, oid } => {
-                    if names.remove(&(parent, name.clone())) != Some(oid) {
-                        wrong.push(format!("batch {}: unlink of {parent}/{}", record.batch, name.escape_ascii()));
-                    }
+                Message::Unlink { parent, name, oid } if names.remove(&(parent, name.clone())) != Some(oid) => {
+                    wrong.push(format!("batch {}: unlink of {parent}/{}", record.batch, name.escape_ascii()));
                 }
-                Message::Node { oid, content, .. } => {
-                    if !nodes.insert(oid) {
-                        wrong.push(format!("batch {}: {oid} twice, {content:?}", record.batch));
-                    }
+                Message::Node { oid, content, .. } if !nodes.insert(oid) => {
+                    wrong.push(format!("batch {}: {oid} twice, {content:?}", record.batch));
                 }
                 Message::BatchEnd { .. } => {
                     let named: std::collections::BTreeSet<Oid> = names.values().copied().collect();
