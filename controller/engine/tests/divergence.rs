@@ -137,6 +137,20 @@ fn a_ledger_of_the_past_is_refused_by_every_verb() {
     assert!(plan.blockers.iter().any(|blocker| blocker.message.contains("has not taken up")), "{plan:?}");
 }
 
+/// Such a service never counts as stopped or started: the run would wait for it in vain, with the work at rest.
+#[test]
+fn services_that_cannot_be_asked_refuse_a_planned_move_at_either_end() {
+    for host in ["mx1", "mx2"] {
+        let mut toy = Toy::two_hosts();
+        toy.faults.insert(engine::toy::Fault::ServicesUnknown(host.into()));
+        let plan = toy.plan(Verb::Switchover, &Toy::options(None));
+        let expected = format!("whether shop runs on {host} cannot be found out");
+        assert!(plan.blockers.iter().any(|blocker| blocker.message == expected), "{plan:?}");
+        let failover = toy.plan(Verb::Failover, &lossy("dublin"));
+        assert!(!failover.blockers.iter().any(|blocker| blocker.message == expected), "{failover:?}");
+    }
+}
+
 /// A run that was open in the copy is over by now: it must not go on.
 #[test]
 fn a_run_of_the_past_does_not_go_on() {

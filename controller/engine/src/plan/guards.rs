@@ -4,7 +4,7 @@ use super::draft::Draft;
 use crate::{compose::upstream, settings::Place, status::progress_text, text};
 use model::{
     AssignmentStatus,
-    agent_status::{OutStatus, RootState, TargetState},
+    agent_status::{OutStatus, RootState, ServiceState, ServiceStatus, TargetState},
 };
 use std::time::Duration;
 
@@ -85,6 +85,23 @@ impl Draft<'_> {
             let blocker = self.block(format!("root {root} on {host} is halted"));
             blocker.facts = vec![message];
             blocker.help = vec![format!("look at it, then  standin adopt-root {name} {root} --host {host}")];
+        }
+    }
+
+    /// No service at `places` may be one that cannot be asked: it would never count as stopped or as started.
+    pub fn require_answering_services(&mut self, places: &[&Place]) {
+        let mut odd = Vec::new();
+        for place in places {
+            let services = self.fresh(place).map(|report| report.services.as_slice()).unwrap_or_default();
+            let unknown = |service: &&ServiceStatus| service.state == ServiceState::Unknown;
+            for service in services.iter().filter(unknown).filter(|service| !service.message.is_empty()) {
+                odd.push((place.host.clone(), service.clone()));
+            }
+        }
+        for (host, service) in odd {
+            let blocker = self.block(format!("whether {} runs on {host} cannot be found out", service.name));
+            blocker.facts = vec![service.message];
+            blocker.help = vec![format!("mend its scripts on {host}; check must answer 0 (runs) or 1 (does not)")];
         }
     }
 

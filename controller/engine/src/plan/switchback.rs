@@ -18,6 +18,7 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
         draft.require_small_lag(&home);
     }
     draft.require_roots(&[&from, &home]);
+    draft.require_answering_services(&[&from, &home]);
     guard_discard(draft, &home);
     draft.check_redirection();
     if !draft.ledger.reverse {

@@ -22,6 +22,7 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
         draft.require_small_lag(&to);
     }
     draft.require_roots(&[&from, &to]);
+    draft.require_answering_services(&[&from, &to]);
     guard_drain(draft, &from);
     draft.check_redirection();
     add_steps(draft, &from, &to);

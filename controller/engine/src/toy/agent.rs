@@ -22,6 +22,8 @@ pub enum Fault {
     ErrandsInterrupted,
     /// Services neither start nor stop on this host.
     ServicesFail(HostName),
+    /// Nobody can tell whether services run on this host.
+    ServicesUnknown(HostName),
     /// The host is up and does not take up anything new.
     Deaf(HostName),
     /// The host knows its new part and does not take the role: something there will not stop.
@@ -192,10 +194,17 @@ impl Agent {
     /// What it reports; nothing before it was told anything.
     pub(super) fn status(&self, faults: &BTreeSet<Fault>) -> Option<AssignmentStatus> {
         let part = self.part.as_ref()?;
+        let unknown = faults.contains(&Fault::ServicesUnknown(self.host.clone()));
+        let state = if unknown { ServiceState::Unknown } else { self.services };
+        let message = match state {
+            ServiceState::Failed => "exit status 1",
+            ServiceState::Unknown if unknown => "exit status 3",
+            _ => "",
+        };
         let services = part.services.commands.iter().map(|service| ServiceStatus {
             name: service.name.clone(),
-            state: self.services,
-            message: if self.services == ServiceState::Failed { "exit status 1".to_owned() } else { String::new() },
+            state,
+            message: message.to_owned(),
         });
         let wanted = |id: &&ErrandId| part.errands.contains_key(*id);
         let records = self.records.iter().filter(|(id, _)| wanted(id));
