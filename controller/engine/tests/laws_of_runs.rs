@@ -331,6 +331,27 @@ fn grace_is_given_after_a_restart() {
     assert!(events.is_empty() && matches!(next, Next::Wait { .. }), "{next:?}");
 }
 
+#[test]
+fn a_clock_that_is_set_neither_fails_a_step_nor_makes_it_wait_longer() {
+    let hour = 3_600_000;
+    for forward in [true, false] {
+        let (mut toy, mut run) = waiting();
+        toy.kill("mx1");
+        toy.now.0 += 10 * hour;
+        run.clock_was_set(Timestamp(toy.now.0 - 10 * hour), toy.now);
+        let before = toy.now;
+        toy.now = Timestamp(if forward { before.0 + hour } else { before.0 - hour });
+        run.clock_was_set(before, toy.now);
+        toy.pass(299);
+        let mut ledger = toy.ledger.clone();
+        let (events, next) = run.advance(&mut ledger, &toy.settings(), &toy.observed());
+        assert!(events.is_empty() && matches!(next, Next::Wait { .. }), "{next:?}");
+        toy.pass(2);
+        let (events, _) = run.advance(&mut ledger, &toy.settings(), &toy.observed());
+        assert!(events.iter().any(|event| matches!(event.what, What::Failed { .. })), "{events:?}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Deed {
     Run { verb: Verb, to: Option<&'static str>, frozen: Option<usize>, crashes: bool },

@@ -105,18 +105,21 @@ impl Pump {
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let (out, outgoing) = mpsc::channel(FRAMES_WAITING_MAX);
-        let (incoming, inbox) = mpsc::channel(FRAMES_WAITING_MAX);
+        let (mut outgoing, (incoming, inbox)) = (outgoing, mpsc::channel(FRAMES_WAITING_MAX));
         let problem = Arc::new(OnceLock::new());
         let (read_problem, write_problem) = (Arc::clone(&problem), Arc::clone(&problem));
         let reader = tokio::spawn(async move {
-            if let Err(why) = read_all(pace, reader, incoming).await {
+            // The session is woken by the end of the channel: why has to be there before.
+            if let Err(why) = read_all(pace, reader, &incoming).await {
                 let _ = read_problem.set(why);
             }
+            drop(incoming);
         });
         let writer = tokio::spawn(async move {
-            if let Err(why) = write_all(pace, writer, outgoing).await {
+            if let Err(why) = write_all(pace, writer, &mut outgoing).await {
                 let _ = write_problem.set(why);
             }
+            drop(outgoing);
         });
         (FramePeer { runtime: Handle::current(), out, inbox, problem }, Self { reader, writer })
     }
@@ -145,7 +148,7 @@ impl Drop for Pump {
 async fn read_all<R: AsyncRead + Unpin>(
     pace: Pace,
     mut reader: FrameReader<R>,
-    incoming: mpsc::Sender<Frame>,
+    incoming: &mpsc::Sender<Frame>,
 ) -> Result<(), String> {
     loop {
         let frame = match timeout(pace.idle, reader.read()).await {
@@ -166,7 +169,7 @@ async fn read_all<R: AsyncRead + Unpin>(
 async fn write_all<W: AsyncWrite + Unpin>(
     pace: Pace,
     mut writer: FrameWriter<W>,
-    mut outgoing: mpsc::Receiver<(u16, Vec<u8>)>,
+    outgoing: &mut mpsc::Receiver<(u16, Vec<u8>)>,
 ) -> Result<(), String> {
     loop {
         let next = timeout(pace.keep_alive_every, outgoing.recv()).await;

@@ -3,7 +3,7 @@
 use crate::{hub::Hub, state::now, store::ledgers::StoredLedger};
 use engine::{Observed, Report, Run, Settings};
 use model::{
-    AgentSpec, HostName, HostSpec, Kind, Metadata, Object, RootName, RunId, ScenarioName, ScenarioSpec,
+    AgentSpec, HostName, HostSpec, Kind, Metadata, Object, RootName, RunId, ScenarioName, ScenarioSpec, Timestamp,
     object::API_VERSION,
     view::{HostView, RunView, ScenarioView},
 };
@@ -119,6 +119,12 @@ impl Board {
         let hosts = self.hosts.keys().filter_map(|name| self.object(Kind::Host, name.as_str()));
         let scenarios = self.scenarios.keys().filter_map(|name| self.object(Kind::Scenario, name.as_str()));
         hosts.chain(scenarios).collect()
+    }
+
+    /// Lets every open run count by the clock as it is now.
+    pub fn clock_was_set(&mut self, before: Timestamp, after: Timestamp) {
+        let open = self.scenarios.values_mut().filter_map(|entry| entry.run.as_mut());
+        open.for_each(|current| current.run.clock_was_set(before, after));
     }
 
     /// The run that holds a scenario.

@@ -94,6 +94,15 @@ impl Run {
         self.grace_from = now;
     }
 
+    /// Shifts what is counted from by as much as the clock was set: no step fails, and none waits longer, because of it.
+    pub fn clock_was_set(&mut self, before: Timestamp, after: Timestamp) {
+        let shifted = |at: Timestamp| Timestamp(at.0.saturating_add(after.0).saturating_sub(before.0));
+        self.grace_from = shifted(self.grace_from);
+        for record in &mut self.records {
+            record.asked_at = shifted(record.asked_at);
+        }
+    }
+
     pub fn id(&self) -> &RunId {
         &self.id
     }
