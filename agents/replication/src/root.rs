@@ -65,7 +65,7 @@ impl HeldRoot {
         }
         let fd = open_root(&config.path).map_err(|e| unreadable(&e))?;
         let record = match known {
-            Some(record) => record,
+            Some(record) => record.placed(&config.path),
             None => {
                 let identity = Identity::found_or_made(fd.as_fd(), scenario, config)?;
                 Record { identity, filled: false, place: identity::place(&config.path) }

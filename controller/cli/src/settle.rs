@@ -36,8 +36,9 @@ enum Standing {
 }
 
 fn standing(wanted: &Wanted, status: &ScenarioView) -> Standing {
-    let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
-    let ready = ready.is_some_and(|condition| condition.status == "True");
+    // A replica that was just added is neither behind nor ahead yet: only what is known to be true counts.
+    let holds = |kind: &str| status.conditions.iter().any(|known| known.kind == kind && known.status == "True");
+    let protected = holds("Synchronized") && holds("Protected") && holds("ManifestCurrent");
     let why = if status.why.is_empty() { "not told yet".to_owned() } else { status.why.clone() };
     if status.observed_generation < wanted.generation {
         return Standing::Waiting(match &status.run {
@@ -46,7 +47,7 @@ fn standing(wanted: &Wanted, status: &ScenarioView) -> Standing {
         });
     }
     match status.state {
-        ScenarioState::Protecting if ready || status.run.is_none() => Standing::Settled("protected".to_owned()),
+        ScenarioState::Protecting if protected => Standing::Settled("protected".to_owned()),
         ScenarioState::SwitchedOver => {
             let host = status.active.as_ref().map(|active| active.host.to_string()).unwrap_or_default();
             Standing::Settled(format!("in force; active away from home on {host}"))
@@ -140,16 +141,31 @@ fn not_yet(why: &str, left: &BTreeMap<ScenarioName, (Wanted, String)>) -> Failur
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::view::Condition;
 
     #[test]
     fn an_end_is_told_from_a_wait() {
         let wanted = Wanted { name: "mail".into(), generation: 3 };
-        let status =
-            |state, observed_generation| ScenarioView { state, observed_generation, ..ScenarioView::default() };
+        let condition = |kind: &str| Condition {
+            kind: kind.to_owned(),
+            status: "True".to_owned(),
+            reason: String::new(),
+            message: String::new(),
+            last_transition_time: None,
+        };
+        let conditions = ["ManifestCurrent", "Protected", "Synchronized"].map(condition).to_vec();
+        let status = |state, observed_generation| ScenarioView {
+            state,
+            observed_generation,
+            conditions: conditions.clone(),
+            ..ScenarioView::default()
+        };
         let at = |state, generation| standing(&wanted, &status(state, generation));
         assert!(matches!(at(ScenarioState::Protecting, 3), Standing::Settled(_)));
         assert!(matches!(at(ScenarioState::Protecting, 2), Standing::Waiting(_)), "the old generation protects");
         assert!(matches!(at(ScenarioState::Synchronizing, 3), Standing::Waiting(_)));
+        let unknown = ScenarioView { conditions: Vec::new(), ..status(ScenarioState::Protecting, 3) };
+        assert!(matches!(standing(&wanted, &unknown), Standing::Waiting(_)), "nobody knows how far a new replica is");
         assert!(matches!(at(ScenarioState::Halted, 3), Standing::Hopeless(_)));
         assert!(matches!(at(ScenarioState::Stopped, 3), Standing::Hopeless(_)));
     }

@@ -179,6 +179,14 @@ pub(super) fn place(path: &Path) -> String {
 }
 
 impl Record {
+    /// The record, with `path` where no place was recorded.
+    pub fn placed(mut self, path: &Path) -> Self {
+        if self.place.is_empty() {
+            self.place = place(path);
+        }
+        self
+    }
+
     /// Whether it was known at another place than `path`.
     pub fn moved(&self, path: &Path) -> bool {
         !self.place.is_empty() && self.place != place(path)
