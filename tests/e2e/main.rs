@@ -5,6 +5,7 @@
 mod demo;
 mod failpoints;
 mod faults;
+mod histories;
 mod kills;
 mod replicate;
 mod roles;
