@@ -45,10 +45,11 @@ impl Status {
         Self { roots, ..Self::default() }
     }
 
-    /// Measures the lag by the source's clock `at`, in nanoseconds since 1970.
+    /// Measures the lag by the source's clock `at`, in nanoseconds since 1970. A source whose clock is ahead has no lag
+    /// below zero: that the clocks disagree shows as a lag, whichever of them is wrong.
     pub fn heartbeat(&mut self, at: u64) {
         let now = now();
-        let millis = now.saturating_sub(Duration::from_nanos(at)).as_millis() as u64;
+        let millis = now.abs_diff(Duration::from_nanos(at)).as_millis() as u64;
         self.last_heartbeat = at;
         self.lag = Some((Lag { millis, measured_at: Timestamp(now.as_millis() as u64) }, Instant::now()));
     }
@@ -87,6 +88,22 @@ impl Status {
             set_aside: self.set_aside.clone(),
             problem: halted.or(self.stands_still.clone()).or(inexact),
             roots: self.roots.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_disagree_never_look_like_no_lag() {
+        let minutes = Duration::from_secs(600);
+        for at in [now() - minutes, now() + minutes] {
+            let mut status = Status::new(Vec::new());
+            status.heartbeat(at.as_nanos() as u64);
+            let (lag, _) = status.lag.unwrap();
+            assert!((590_000..=610_000).contains(&lag.millis), "{lag:?}");
         }
     }
 }
