@@ -3,7 +3,7 @@
 use super::Gap;
 use crate::{failpoint, meta::Oid};
 use model::{Epoch, Mark};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, config::DbConfig, params};
 use std::{path::Path, time::Duration};
 
 /// Raised with every change of the tables; an index of another version is built anew.
@@ -58,6 +58,8 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it a statement is planned anew for every value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

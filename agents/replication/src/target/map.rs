@@ -7,7 +7,7 @@
 use crate::message::{Content, decode_meta, encode_meta};
 use crate::meta::{Meta, Oid};
 use model::{Epoch, Mark};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, config::DbConfig, params};
 use std::path::Path;
 
 /// Version of the schema; another one is not read.
@@ -25,6 +25,8 @@ const SCHEMA: &str = "
     CREATE INDEX plink_oid ON plink(oid);
     PRAGMA user_version = 1;
 ";
+
+pub(super) const NAMES: &str = "SELECT parent, name, oid FROM dentry WHERE oid = ? ORDER BY parent, name";
 
 /// `plink` with this object: the name stands for nothing.
 pub(super) const NOTHING: Oid = Oid(0);
@@ -124,6 +126,8 @@ impl Map {
              PRAGMA cache_size = -16000;",
         )?;
         db.set_prepared_statement_cache_capacity(64);
+        // Without it a statement is planned anew for every value that is bound to it.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match version {
             0 => db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?,
@@ -225,7 +229,7 @@ impl Map {
 
     /// The names of an object, in a fixed order.
     pub fn names(&self, oid: Oid) -> Result<Vec<Name>> {
-        self.all("SELECT parent, name, oid FROM dentry WHERE oid = ? ORDER BY parent, name", [sql(oid)], name_at)
+        self.all(NAMES, [sql(oid)], name_at)
     }
 
     pub fn first_name(&self, oid: Oid) -> Result<Option<Name>> {

@@ -7,6 +7,13 @@ use rusqlite::params;
 
 type Result<T> = rusqlite::Result<T>;
 
+/// `CROSS JOIN` keeps the order of the tables: the other one looks at every name of the tree for every batch.
+const NAMES_OF_STAGED: &str = "
+    SELECT d.parent, d.name, d.oid FROM pnode p CROSS JOIN dentry d ON d.oid = p.oid
+    WHERE p.root IS NOT NULL AND d.parent > 0
+      AND NOT EXISTS (SELECT 1 FROM plink l WHERE l.parent = d.parent AND l.name = d.name)
+    ORDER BY d.parent, d.name";
+
 impl Map {
     pub fn pending(&self, oid: Oid) -> Result<Option<Pending>> {
         self.one("SELECT meta, content, root, stage, inode, handle FROM pnode WHERE oid = ?", [sql(oid)], |row| {
@@ -61,14 +68,7 @@ impl Map {
 
     /// Names that keep standing for an object of which a new inode is staged.
     pub fn names_of_staged(&self) -> Result<Vec<Name>> {
-        self.all(
-            "SELECT d.parent, d.name, d.oid FROM pnode p JOIN dentry d ON d.oid = p.oid
-             WHERE p.root IS NOT NULL AND d.parent > 0
-               AND NOT EXISTS (SELECT 1 FROM plink l WHERE l.parent = d.parent AND l.name = d.name)
-             ORDER BY d.parent, d.name",
-            [],
-            name_at,
-        )
+        self.all(NAMES_OF_STAGED, [], name_at)
     }
 
     /// The names an object will have once the batch is in place, in a fixed order, two at most.
@@ -106,5 +106,33 @@ impl Map {
 
     pub fn clear_pending(&self) -> Result<()> {
         self.db.execute_batch("DELETE FROM pnode; DELETE FROM plink; DELETE FROM meta WHERE key LIKE 'pending%'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::map::NAMES;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_batch_costs_what_is_in_it_and_not_what_is_in_the_tree() {
+        let directory = tempfile::tempdir().unwrap();
+        let map = Map::open(&directory.path().join("map.db")).unwrap();
+        let plan: Vec<String> =
+            map.all(&format!("EXPLAIN QUERY PLAN {NAMES_OF_STAGED}"), [], |row| row.get(3)).unwrap();
+        assert!(plan.iter().any(|step| step.contains("d USING COVERING INDEX dentry_oid (oid=?")), "{plan:#?}");
+    }
+
+    #[test]
+    fn statements_are_prepared_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let map = Map::open(&directory.path().join("map.db")).unwrap();
+        for oid in 9..12 {
+            map.names(Oid(oid)).unwrap();
+        }
+        let names = map.db.prepare_cached(NAMES).unwrap();
+        assert_eq!(names.get_status(StatementStatus::Run), 3);
+        assert_eq!(names.get_status(StatementStatus::RePrepare), 0);
     }
 }
