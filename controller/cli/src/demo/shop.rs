@@ -33,6 +33,9 @@ pub enum Part {
     /// The shop itself.
     #[command(name = "shop-serve")]
     Serve { home: PathBuf },
+    /// Removes a demo's directory when the demo is gone.
+    #[command(name = "sweep")]
+    Sweep { town: PathBuf },
 }
 
 /// Runs a part and returns its exit code.
@@ -42,6 +45,10 @@ pub fn run(part: Part) -> u8 {
         Part::Stop { home } => stop(&home),
         Part::Check { home } => return u8::from(!answers(&home)),
         Part::Serve { home } => serve(&home),
+        Part::Sweep { town } => {
+            super::town::sweep(&town);
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => 0,

@@ -19,6 +19,8 @@ use std::{
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// Longest time in which what a demo left is removed.
+const SWEPT_WITHIN: Duration = Duration::from_secs(10);
 /// How often a part of the demo looks whether the demo still runs.
 const ALIVE_EVERY: Duration = Duration::from_millis(200);
 
@@ -58,6 +60,9 @@ impl Town {
             directory,
             _alive: alive,
         };
+        if !keep {
+            town.leave_a_broom()?;
+        }
         town.settle()?;
         Ok(town)
     }
@@ -80,6 +85,14 @@ impl Town {
             self.start_agent(host)?;
         }
         Ok(())
+    }
+
+    /// Starts a process that takes the directory away when this one ends without doing so, as by Ctrl-C.
+    fn leave_a_broom(&self) -> Result<()> {
+        let mut broom = Command::new(&self.standin);
+        broom.args(["demo", "part", "sweep"]).arg(&self.directory).process_group(0);
+        broom.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        broom.spawn().context("cannot start the demo's broom").map(drop)
     }
 
     pub fn directory(&self) -> &Path {
@@ -203,6 +216,32 @@ pub fn exit_with_the_demo(town: &Path) {
         }
         thread::sleep(ALIVE_EVERY);
     }
+}
+
+/// Waits until the demo that owns `town` is gone, and removes what it left. Its parts may take a moment to end.
+pub fn sweep(town: &Path) {
+    while is_alive(town) {
+        thread::sleep(ALIVE_EVERY);
+    }
+    let begin = Instant::now();
+    while town.join("alive").exists() && begin.elapsed() < SWEPT_WITHIN {
+        thread::sleep(ALIVE_EVERY);
+        // Tried again when something was still being written; nobody is there to be told.
+        let _ = sweep_out(town);
+    }
+}
+
+/// The file that marks a demo's directory goes last, so that nothing else is ever taken for one.
+fn sweep_out(town: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(town)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => fs::remove_dir_all(path)?,
+            false if path.ends_with("alive") => {}
+            false => fs::remove_file(path)?,
+        }
+    }
+    fs::remove_dir_all(town)
 }
 
 /// Whether a demo still runs in `town`.
