@@ -93,6 +93,10 @@ pub fn run(cx: &mut Context, args: Agent) -> Outcome {
 
 fn join(args: Join) -> Outcome {
     let state = state_directory(&args)?;
+    let start = match args.config.as_deref().filter(|path| *path != Path::new(CONFIG)) {
+        Some(path) => format!("standin agent --config {}", path.display()),
+        None => "standin agent".to_owned(),
+    };
     let request = agent::JoinRequest {
         controller: args.address,
         token: token(&args.token_file)?,
@@ -104,7 +108,7 @@ fn join(args: Join) -> Outcome {
     let runtime = runtime.map_err(|error| daemon::failed(&error))?;
     let joined = runtime.block_on(agent::join(request)).map_err(|error| not_joined(&error))?;
     say(&format!("{} has joined; its key is {}", joined.host, joined.key));
-    say("next  standin agent --config FILE");
+    say(&format!("next  {start}"));
     Ok(Exit::Done)
 }
 
@@ -115,7 +119,12 @@ fn not_joined(error: &agent::JoinError) -> Failure {
         JoinError::Exists { .. } => Failure { exit: Exit::Refused, ..failure }.help("--replace joins anew"),
         JoinError::Refused { .. } => Failure { exit: Exit::No, ..failure }
             .help("a token is used once, within its time, for its host: standin token create --host HOST"),
-        JoinError::Connect { .. } | JoinError::Silent | JoinError::Tls(_) | JoinError::Control(_) => {
+        JoinError::Connect { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+            Failure { exit: Exit::Malformed, ..failure }.help("an address is HOST:PORT, as `token create` prints it")
+        }
+        JoinError::Tls(_) => Failure { exit: Exit::NoAnswer, ..failure }
+            .help("UnknownIssuer: whoever answers is not the controller that made the token; nothing was sent to it"),
+        JoinError::Connect { .. } | JoinError::Silent | JoinError::Control(_) => {
             Failure { exit: Exit::NoAnswer, ..failure }
         }
         _ => failure,
@@ -149,8 +158,9 @@ fn token(file: &str) -> Outcome<Token> {
     };
     read.map_err(|error| Failure::new(Exit::Malformed, format!("the token cannot be read from {file}: {error}")))?;
     let parsed = text.trim().parse::<Token>();
+    let place = if file == "-" { "standard input" } else { file };
     parsed.map_err(|_| {
-        Failure::new(Exit::Malformed, format!("{file} does not hold a token"))
+        Failure::new(Exit::Malformed, format!("{place} does not hold a token"))
             .help("standin token create --host HOST  prints one")
     })
 }
