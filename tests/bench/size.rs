@@ -21,7 +21,7 @@ impl Size {
         Self {
             files: 20_000,
             changes: 1_000,
-            changes_time: Duration::from_secs(30),
+            changes_time: Duration::from_secs(15),
             load: 200,
             big_files: 8,
             big_bytes: 128 << 20,

@@ -130,7 +130,8 @@ impl Scene<'_> {
                 kind,
                 "NotServing",
                 format!("services are ordered to rest on {}", place.host),
-                Health::Failed,
+                // A planned move stops them on purpose, and says so by its state.
+                if self.run.is_some() { Health::Degraded } else { Health::Failed },
             );
         }
         for name in self.settings.services() {

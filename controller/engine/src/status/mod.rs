@@ -11,7 +11,7 @@ use crate::{
 use conditions::Fact;
 use model::{
     AssignmentStatus, Ledger, MemberName, Timestamp,
-    agent_status::{Progress, RootState, TargetState},
+    agent_status::{HaltReason, Progress, RootState, TargetState},
     view::{ActiveView, Health, RunState, RunView, ScenarioState, ScenarioView, Verb},
 };
 
@@ -98,9 +98,14 @@ impl<'a> Scene<'a> {
         let mut halted = Vec::new();
         for place in self.settings.places() {
             for root in self.fresh(&place).map(|report| &report.roots).into_iter().flatten() {
-                if let RootState::Halted { message, .. } = &root.state {
-                    let adopt = format!("standin adopt-root {} {} --host {}", self.settings.scenario, root.name, place.host);
-                    let text = format!("halted on {}: {message}; if that is meant: {adopt}", place.host);
+                if let RootState::Halted { reason, message } = &root.state {
+                    let adopt =
+                        format!("standin adopt-root {} {} --host {}", self.settings.scenario, root.name, place.host);
+                    let way_on = match reason {
+                        HaltReason::RootMissing => format!("mount or restore it; if it was made anew: {adopt}"),
+                        _ => format!("if that is meant: {adopt}"),
+                    };
+                    let text = format!("halted on {}: {message}; {way_on}", place.host);
                     halted.push((place.clone(), text));
                 }
             }
