@@ -112,16 +112,26 @@ impl HeldRoot {
         Ok(())
     }
 
-    /// Halts when there were two entries or more at the last look and there are none now.
+    /// Halts when there were two entries or more and there are none now. Only `settle` believes that they went.
     fn check_filled(&self, record: &mut Record) -> Result<(), Halt> {
         let halt = |reason, why: &str| Halt::new(reason, &self.config, why);
         let count = top_entries(self.fd()).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
         if record.filled && count == 0 {
             return Err(halt(HaltReason::SourceEmpty, "it had entries and has none"));
         }
-        if record.filled != (count >= 2) {
-            record.filled = count >= 2;
+        if !record.filled && count >= 2 {
+            record.filled = true;
             record.store(&self.state, &self.config).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Removals were replicated: a root that is left with a single entry may lose that one too.
+    pub fn settle(&self) -> io::Result<()> {
+        let mut record = self.lock();
+        if record.filled && top_entries(self.fd())? == 1 {
+            record.filled = false;
+            record.store(&self.state, &self.config)?;
         }
         Ok(())
     }

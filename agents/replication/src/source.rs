@@ -9,6 +9,7 @@ mod build;
 mod command;
 mod compare;
 mod content;
+mod emptying;
 mod engine;
 mod examine;
 mod follow;

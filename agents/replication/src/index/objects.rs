@@ -7,6 +7,7 @@ use crate::{
     meta::{Meta, ObjectKind, Oid},
 };
 use rusqlite::{CachedStatement, OptionalExtension, Row, params};
+use std::collections::HashSet;
 
 /// An object as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,12 @@ impl Index {
             .collect()
     }
 
+    /// How many names a directory has, counted up to `limit`.
+    pub fn count_names_in(&self, directory: Oid, limit: u32) -> rusqlite::Result<u32> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM dentry WHERE parent = ?1 LIMIT ?2)";
+        self.prepared(sql)?.query_row((directory.0, limit), |row| row.get(0))
+    }
+
     /// The root and the path below it by which `oid` is reached; `None` for what has no name.
     pub fn path_of(&self, oid: Oid) -> rusqlite::Result<Option<(u32, Vec<u8>)>> {
         let mut query = self.prepared("SELECT parent, name FROM dentry WHERE oid = ?1 LIMIT 1")?;
@@ -133,13 +140,17 @@ impl Index {
     }
 }
 
-/// Deepest nesting that is followed upwards, against a cycle that cannot be.
-const DEPTH_MAX: usize = 40_000;
+/// Nesting from which on a cycle is looked for: directories that moved into each other while they were looked at.
+const DEPTH_USUAL: usize = 64;
 
 pub(super) fn path_of(oid: Oid, query: &mut CachedStatement<'_>) -> rusqlite::Result<Option<(u32, Vec<u8>)>> {
     let mut names: Vec<Vec<u8>> = Vec::new();
+    let mut seen = HashSet::new();
     let mut at = oid;
-    while at >= Oid::FIRST && names.len() < DEPTH_MAX {
+    while at >= Oid::FIRST {
+        if names.len() >= DEPTH_USUAL && !seen.insert(at) {
+            return Ok(None);
+        }
         let up = query.query_row([at.0], |row| Ok((Oid(row.get(0)?), row.get(1)?))).optional()?;
         let Some((parent, name)) = up else { return Ok(None) };
         names.push(name);

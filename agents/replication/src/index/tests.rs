@@ -54,6 +54,21 @@ fn what_is_committed_stays_and_the_rest_does_not() {
 }
 
 #[test]
+fn directories_in_each_other_have_no_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(&dir.path().join("source.db")).unwrap();
+    let (a, b) = (Oid(2000), Oid(2001));
+    index.put_name(a, b"b", b).unwrap();
+    index.put_name(b, b"a", a).unwrap();
+    assert_eq!(index.path_of(a).unwrap(), None);
+    let deep = Oid(3000);
+    (0..200).for_each(|n| index.put_name(Oid(deep.0 + n), b"d", Oid(deep.0 + n + 1)).unwrap());
+    index.put_name(Oid::root(0), b"d", deep).unwrap();
+    let path = index.path_of(Oid(deep.0 + 200)).unwrap().unwrap();
+    assert_eq!((path.0, path.1.len()), (0, 201 * 2 - 1));
+}
+
+#[test]
 fn a_snapshot_does_not_move() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("source.db");

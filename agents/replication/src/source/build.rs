@@ -76,15 +76,15 @@ impl Engine {
         pass.remove_orphans()?;
         pass.refresh_touched()?;
         pass.remove_orphans()?;
-        if pass.batch.removes() {
-            for slot in &self.roots.0 {
-                if let Ok(held) = &slot.held {
-                    held.root.check()?;
-                }
-            }
+        let removes = pass.batch.removes();
+        if removes {
+            self.roots.all_held().try_for_each(|(_, held)| held.root.check())?;
         }
         let Pass { batch, .. } = pass;
         let (sink, changed) = commit(&mut self.index, batch, changes)?;
+        if removes {
+            self.roots.all_held().try_for_each(|(_, held)| held.root.settle())?;
+        }
         if sink == Sink::Nowhere {
             self.drop_unneeded()?;
         }

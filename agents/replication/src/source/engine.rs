@@ -4,6 +4,7 @@ use super::{
     SourceError,
     barrier::Barriers,
     command::Command,
+    emptying::Emptying,
     hot::HotSet,
     known::KnownKeys,
     pending::{Hint, Item, Pending},
@@ -49,6 +50,7 @@ pub(super) struct Engine {
     pub hot: HotSet,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
+    pub emptying: Emptying,
     pub epoch: Epoch,
     pub commands: Receiver<Command>,
     pub timers: Timers,
@@ -105,8 +107,8 @@ impl Engine {
         let now = Instant::now();
         self.look_at_timers(now);
         if self.timers.rest.is_none_or(|rest| rest <= now) {
-            self.timers.rest = None;
-            if !self.pending.is_empty() {
+            self.timers.rest = self.hold(now)?;
+            if self.timers.rest.is_none() && !self.pending.is_empty() {
                 self.build()?;
             }
             self.note_scanned()?;
@@ -143,6 +145,14 @@ impl Engine {
             std::thread::sleep(TICK);
         }
         Ok(readable)
+    }
+
+    /// Until when the next batch waits because a root may be being emptied.
+    fn hold(&mut self, now: Instant) -> Result<Option<Instant>, SourceError> {
+        if !self.pending.touches_a_root() {
+            return Ok(None);
+        }
+        Ok(self.emptying.hold(self.roots.all_held(), &self.index, now)?)
     }
 
     fn obey(&mut self) -> Result<(), SourceError> {

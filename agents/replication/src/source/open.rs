@@ -4,6 +4,7 @@ use super::{
     SourceError,
     barrier::Barriers,
     command::{COMMANDS_MAX, Command},
+    emptying::Emptying,
     engine::{Engine, Timers},
     hot::HotSet,
     known::KnownKeys,
@@ -161,6 +162,7 @@ impl Source {
             hot: HotSet::new(),
             unreadable: Unreadable::default(),
             barriers: Barriers::default(),
+            emptying: Emptying::default(),
             commands: orders,
             timers: Timers::new(),
         };

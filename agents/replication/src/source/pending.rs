@@ -119,6 +119,14 @@ impl Pending {
         !self.cold.is_empty() || !self.scans.is_empty()
     }
 
+    /// Whether a name at the top of a root is to be looked at.
+    pub fn touches_a_root(&self) -> bool {
+        let at_the_top = |item: &Item| matches!(item, Item::Entry(directory, _) if *directory < Oid::FIRST);
+        self.hot.keys().any(at_the_top)
+            || self.scans.iter().any(|directory| *directory < Oid::FIRST)
+            || self.gone.iter().any(|(directory, _)| *directory < Oid::FIRST)
+    }
+
     /// Nothing to look at now; what waits for its time does not count.
     pub fn is_empty(&self) -> bool {
         self.hot.is_empty() && !self.has_cold() && self.gone.is_empty() && self.next.is_empty()

@@ -159,8 +159,12 @@ impl Pass<'_, '_> {
         if directory < Oid::FIRST || self.index.object(directory)?.is_none() {
             return Ok(());
         }
-        let halted = self.index.path_of(directory)?.is_some_and(|(root, _)| self.roots.held(root).is_none());
-        if halted {
+        let Some((root, _)) = self.index.path_of(directory)? else {
+            // No root leads to it: it and its parent moved into each other while they were looked at, and are gone.
+            self.moved.push(directory);
+            return Ok(());
+        };
+        if self.roots.held(root).is_none() {
             return Ok(());
         }
         // Found again at its new place, it is read again: nothing that was to be looked at is lost.
@@ -289,7 +293,7 @@ impl Pass<'_, '_> {
                     self.forget_name(parent, &name, oid)?;
                 }
                 self.dropped.push(oid);
-                self.pending.scan(Oid::root(0));
+                (0..self.roots.0.len()).for_each(|root| self.pending.scan(Oid::root(root as u32)));
             }
         }
         while let Some(oid) = self.dropped.pop() {

@@ -2,6 +2,7 @@
 
 use crate::{
     capture::{Filesystem, Key},
+    meta::Oid,
     root::{Halt, HeldRoot, RootConfig, Side},
 };
 use model::agent_status::HaltReason;
@@ -61,6 +62,12 @@ pub(super) struct Roots(pub Vec<Slot>);
 impl Roots {
     pub fn held(&self, root: u32) -> Option<&Arc<Held>> {
         self.0.get(root as usize)?.held.as_ref().ok()
+    }
+
+    /// Every held root and its object.
+    pub fn all_held(&self) -> impl Iterator<Item = (Oid, &Arc<Held>)> {
+        let slots = self.0.iter().enumerate();
+        slots.filter_map(|(root, slot)| Some((Oid::root(root as u32), slot.held.as_ref().ok()?)))
     }
 
     /// Any held root on the file system that `key` belongs to.
