@@ -235,7 +235,8 @@ fn carry(mut client: TcpStream, mut server: TcpStream) {
 fn get(at: SocketAddr, path: &str) -> Result<String> {
     let mut connection = TcpStream::connect(at)?;
     connection.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(connection, "GET {path} HTTP/1.0\r\n\r\n")?;
+    // In one piece: the forwarder passes on what it reads first.
+    connection.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     ensure!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer:?}");

@@ -38,7 +38,7 @@ enum Standing {
 fn standing(wanted: &Wanted, status: &ScenarioView) -> Standing {
     // A replica that was just added is neither behind nor ahead yet: only what is known to be true counts.
     let holds = |kind: &str| status.conditions.iter().any(|known| known.kind == kind && known.status == "True");
-    let protected = holds("Synchronized") && holds("Protected") && holds("ManifestCurrent");
+    let protected = ["RootsReady", "Synchronized", "Protected", "ManifestCurrent"].into_iter().all(holds);
     let why = if status.why.is_empty() { "not told yet".to_owned() } else { status.why.clone() };
     if status.observed_generation < wanted.generation {
         return Standing::Waiting(match &status.run {
@@ -153,7 +153,7 @@ mod tests {
             message: String::new(),
             last_transition_time: None,
         };
-        let conditions = ["ManifestCurrent", "Protected", "Synchronized"].map(condition).to_vec();
+        let conditions = ["RootsReady", "ManifestCurrent", "Protected", "Synchronized"].map(condition).to_vec();
         let status = |state, observed_generation| ScenarioView {
             state,
             observed_generation,

@@ -1,7 +1,7 @@
 //! The binary, and a controller that answers what it was told to.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use model::view::{Health, ScenarioState, ScenarioView};
+use model::view::{Condition, Health, ScenarioState, ScenarioView};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
@@ -152,5 +152,14 @@ pub fn stored(state: ScenarioState, health: Health) -> StoredScenario {
     item.metadata.name = "mail".into();
     item.spec.primary.roots = vec![model::elements::roots::Root::default()];
     item.status = ScenarioView { state, health, observed_generation: 2, ..ScenarioView::default() };
+    if state == ScenarioState::Protecting {
+        let kinds = ["RootsReady", "Synchronized", "Protected", "ManifestCurrent"];
+        item.status.conditions = kinds.map(holding).to_vec();
+    }
     item
+}
+
+fn holding(kind: &str) -> Condition {
+    let text = String::new;
+    Condition { kind: kind.into(), status: "True".into(), reason: text(), message: text(), last_transition_time: None }
 }

@@ -3,7 +3,7 @@
 use super::{Scene, progress_text};
 use crate::text;
 use model::{
-    agent_status::{LinkState, ServiceState, SpoolState, TargetState},
+    agent_status::{LinkState, RootState, ServiceState, SpoolState, TargetState},
     view::{Condition, Health},
 };
 use std::time::Duration;
@@ -107,6 +107,12 @@ impl Scene<'_> {
                 let entries = text::count(unreadable, "entry", "entries");
                 let message = format!("{entries} on {} could not be read", place.host);
                 return Fact::fails(kind, "Unreadable", message, Health::Degraded);
+            }
+            // What an earlier assignment had open says nothing about this one.
+            let is_source = self.ledger.active() == Some(&place.member) && self.ledger.suspended.is_none();
+            if is_source && report.roots.iter().any(|root| root.state == RootState::Unknown) {
+                let message = format!("{} has not opened its roots yet", place.host);
+                return Fact::unknown(kind, "NotOpened", message, Health::Ok);
             }
             count = count.max(report.roots.len() as u64);
         }
