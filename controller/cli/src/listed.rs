@@ -3,13 +3,14 @@
 use crate::{
     output::{Clock, Table},
     show::lists,
+    sorted::{self, Field},
 };
 use model::view::{EventView, RunView};
 use serde::{Serialize, de::DeserializeOwned};
 use wire::api::{StoredHost, StoredScenario, WatchEvent};
 
 /// A kind of thing that is listed.
-pub trait Listed: Serialize + DeserializeOwned + Clone {
+pub trait Listed: Serialize + DeserializeOwned + Clone + 'static {
     /// In names, such as `scenario/mail`, and as the kind of a watch.
     const KIND: &'static str;
     /// Path of the list.
@@ -22,6 +23,8 @@ pub trait Listed: Serialize + DeserializeOwned + Clone {
     fn of(event: WatchEvent) -> Option<Self>;
     /// What has to differ for a change to be worth a line; lag changes all the time.
     fn essence(&self) -> String;
+    /// What a list can be sorted by.
+    const FIELDS: &'static [Field<Self>];
 }
 
 fn has_labels(metadata: &model::Metadata, wanted: &[(String, String)]) -> bool {
@@ -53,6 +56,8 @@ impl Listed for StoredScenario {
         let active = status.active.as_ref().map(|active| &active.host);
         format!("{:?} {:?} {} {active:?} {}", status.state, status.health, status.why, status.observed_generation)
     }
+
+    const FIELDS: &'static [Field<Self>] = sorted::SCENARIOS;
 }
 
 impl Listed for StoredHost {
@@ -79,6 +84,8 @@ impl Listed for StoredHost {
         let status = &self.status;
         format!("{} {} {:?} {:?} {:?}", status.joined, status.connected, status.version, status.key, self.spec)
     }
+
+    const FIELDS: &'static [Field<Self>] = sorted::HOSTS;
 }
 
 impl Listed for RunView {
@@ -104,6 +111,8 @@ impl Listed for RunView {
     fn essence(&self) -> String {
         format!("{:?} {:?}", self.state, self.why)
     }
+
+    const FIELDS: &'static [Field<Self>] = sorted::RUNS;
 }
 
 impl Listed for EventView {
@@ -129,4 +138,6 @@ impl Listed for EventView {
     fn essence(&self) -> String {
         String::new()
     }
+
+    const FIELDS: &'static [Field<Self>] = sorted::EVENTS;
 }

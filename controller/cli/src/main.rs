@@ -20,6 +20,7 @@ mod output;
 mod prompt;
 mod settle;
 mod show;
+mod sorted;
 
 use clap::Parser;
 use exit::{Exit, Failure};

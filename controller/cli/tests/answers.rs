@@ -5,10 +5,10 @@ mod support;
 
 use model::{
     errand::Comparison,
-    view::{BlockerView, Health, PlanView, RunState, RunView, ScenarioState, StepView},
+    view::{BlockerView, EventView, Health, PlanView, RunState, RunView, ScenarioState, StepView},
 };
 use std::{io::Read, process::Command};
-use support::{Answer, FakeController, said, standin, stored};
+use support::{Answer, FakeController, Looking, said, standin, stored};
 use wire::api::{List, Problem, StoredHost, StoredScenario, WatchEvent};
 
 fn plan() -> PlanView {
@@ -265,4 +265,50 @@ fn a_controller_that_goes_away_is_waited_for() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert_eq!(said.err.matches("the run goes on once it is back").count(), 1, "{}", said.err);
     assert_eq!(said.out.matches("fence started").count(), 1, "each change is told once: {}", said.out);
+}
+
+#[test]
+fn events_of_one_type_are_listed_and_watched() {
+    let controller = FakeController::start();
+    let event = |id, kind: &str| EventView { id, kind: kind.into(), severity: "info".into(), ..EventView::default() };
+    let all = vec![event(1, "RunStarted"), event(2, "AgentSilent"), event(3, "RunStartedAgain")];
+    controller.json("GET /v1/events", &List::new(all));
+    let ids = |text: &str| -> Vec<u64> {
+        let list: List<serde_json::Value> = serde_json::from_str(text).unwrap();
+        list.items.iter().map(|item| item["id"].as_u64().unwrap()).collect()
+    };
+    let said = controller.run(&["events", "--type", "runstarted", "-o", "json"]);
+    assert_eq!((said.code, ids(&said.out)), (Some(0), vec![1]));
+    let said = controller.run(&["events", "--type", "Run"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "", "no events\n"));
+
+    let change = |id, kind: &str| {
+        serde_json::to_string(&WatchEvent { event: Some(event(id, kind)), ..WatchEvent::default() }).unwrap()
+    };
+    let changes = vec![change(4, "AgentSilent"), change(5, "RunStarted")];
+    controller.on("GET /v1/watch?kind=event", Answer::Events(changes));
+    let args = ["events", "-w", "--type", "RunStarted", "-o", "json"];
+    let mut child = Looking::at(&controller, &args);
+    assert!(child.line().contains(r#""id":1,"#));
+    assert!(child.line().contains(r#""id":5,"#), "4 is of another type");
+}
+
+#[test]
+fn a_list_is_sorted_in_every_form() {
+    let controller = FakeController::start();
+    let named = |name: &str, health| {
+        let mut item = stored(ScenarioState::Protecting, health);
+        item.metadata.name = name.into();
+        item
+    };
+    let all = vec![named("a", Health::Failed), named("b", Health::Ok), named("c", Health::Degraded)];
+    controller.json("GET /v1/scenarios", &List::new(all));
+    let said = controller.run(&["get", "scenarios", "--sort-by", "health", "-o", "name"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "scenario/b\nscenario/c\nscenario/a\n"));
+    let said = controller.run(&["get", "scenarios", "--sort-by", "health", "-o", "json"]);
+    let list: List<StoredScenario> = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(list.items.iter().map(|item| item.metadata.name.as_str()).collect::<String>(), "bca");
+    let said = controller.run(&["get", "scenarios", "--no-headers"]);
+    let first: String = said.out.lines().filter_map(|line| line.chars().next()).collect();
+    assert_eq!(first, "abc", "unasked, as the controller lists them");
 }

@@ -19,6 +19,7 @@ use wire::api::List;
   standin events
   standin events mail --since 2h --severity warning
   standin events --run r-7q4k
+  standin events --type agentsilent
   standin events -w -o json                 an object a line")]
 pub struct Events {
     /// Only events of this scenario
@@ -29,6 +30,9 @@ pub struct Events {
     /// This severity or a higher one: info, warning, error
     #[arg(long, value_name = "SEVERITY", value_parser = lists::SEVERITIES, hide_possible_values = true)]
     severity: Option<String>,
+    /// Only events of this kind, such as RunStarted; upper or lower case
+    #[arg(long = "type", value_name = "TYPE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    kind: Option<String>,
     /// Only events of this run
     #[arg(long, value_name = "ID", value_parser = run_id)]
     run: Option<String>,
@@ -51,9 +55,10 @@ impl Events {
     fn wants(&self, event: &EventView) -> bool {
         let rank = |severity: &str| lists::SEVERITIES.iter().position(|known| *known == severity).unwrap_or(0);
         let severe = self.severity.as_deref().is_none_or(|least| rank(&event.severity) >= rank(least));
+        let of_kind = self.kind.as_deref().is_none_or(|kind| event.kind.eq_ignore_ascii_case(kind));
         let of_run = self.run.as_deref().is_none_or(|run| event.run.as_ref().is_some_and(|id| id.0 == run));
         let of_scenario = self.name.as_deref().is_none_or(|name| event.scenario.as_ref().is_some_and(|s| s.0 == name));
-        severe && of_run && of_scenario
+        severe && of_kind && of_run && of_scenario
     }
 }
 
@@ -109,4 +114,29 @@ async fn list(cx: &Context, args: &Events, since: Option<&str>) -> Outcome<Vec<E
     let mut events: Vec<EventView> = list.items.into_iter().filter(|event| args.wants(event)).collect();
     events.sort_by_key(|event| event.id);
     Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        events: Events,
+    }
+
+    #[test]
+    fn a_type_is_the_whole_kind_in_any_case() {
+        let wants = |args: &[&str], kind: &str| {
+            let line = Line::try_parse_from([&["events"], args].concat()).unwrap();
+            line.events.wants(&EventView { kind: kind.into(), severity: "warning".into(), ..EventView::default() })
+        };
+        assert!(wants(&["--type", "agentSILENT"], "AgentSilent"));
+        assert!(!wants(&["--type", "Agent"], "AgentSilent"), "a part is not the kind");
+        assert!(!wants(&["--type", "AgentSilent"], "RunStarted"));
+        assert!(!wants(&["--type", "AgentSilent", "--severity", "error"], "AgentSilent"), "both have to hold");
+        assert!(wants(&[], "RunStarted"));
+    }
 }

@@ -7,6 +7,7 @@ use crate::{
     follow::interrupts,
     listed::Listed,
     output::{machine, stream::say},
+    sorted,
 };
 use model::view::{EventView, RunView};
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use wire::api::{List, StoredHost, StoredScenario};
 #[command(before_help = "Examples:
   standin get scenarios
   standin get scenarios -o wide
+  standin get scenarios --sort-by lag
   standin get sc mail -o yaml
   standin get hosts -l site=dublin -o name
   standin get scenarios -w                   a line for each change
@@ -37,7 +39,10 @@ pub struct Get {
     /// Only what carries this label; may be repeated
     #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// Go on with a line for each change
+    /// Sort by name, state, health, lag, age or time, where the kind has it; what needs attention last
+    #[arg(long, value_name = "FIELD")]
+    sort_by: Option<String>,
+    /// Go on with a line for each change; only the list before them is sorted
     #[arg(short, long)]
     watch: bool,
 }
@@ -88,11 +93,15 @@ pub async fn run(cx: &mut Context, args: Get) -> Outcome {
 }
 
 async fn list<T: Listed>(cx: &mut Context, args: &Get) -> Outcome {
+    let field = args.sort_by.as_deref().map(sorted::field::<T>).transpose()?;
     let mut items: Vec<T> = match &args.name {
         Some(name) => vec![cx.client.get(&format!("{}/{}", T::PATH, escape(name))).await?],
         None => cx.client.get::<List<T>>(T::PATH).await?.items,
     };
     items.retain(|item| item.labelled(&args.labels));
+    if let Some(field) = field {
+        items.sort_by(field.order);
+    }
     let widths = print(cx, args, &items)?;
     if args.watch {
         return watch(cx, args, &items, &widths).await;

@@ -84,22 +84,31 @@ fn bytes(state: ScenarioState, amount: Option<u64>) -> Cell {
     if state == ScenarioState::Stopped { Cell::none() } else { Cell::or_unknown(amount.map(amount::bytes)) }
 }
 
+/// How far the followers of a scenario are behind, in rising order of attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Behind {
+    NotApplicable,
+    Millis(u64),
+    Unknown,
+}
+
 /// The worst lag of all followers: one unknown makes it unknown.
-pub fn lag_of(status: &ScenarioView) -> Cell {
+pub fn worst_lag(status: &ScenarioView) -> Behind {
     if status.state == ScenarioState::Unknown {
-        return Cell::unknown();
+        return Behind::Unknown;
     }
-    let mut worst = None;
-    for member in status.members.iter().filter(|member| member.role != Role::Active) {
-        if lag_does_not_apply(status.state, member) {
-            continue;
-        }
-        match member.lag {
-            None => return Cell::unknown(),
-            Some(lag) => worst = worst.max(Some(lag.millis)),
-        }
+    let standbys = status.members.iter().filter(|member| member.role != Role::Active);
+    let followers = standbys.filter(|member| !lag_does_not_apply(status.state, member));
+    let lags = followers.map(|member| member.lag.map_or(Behind::Unknown, |lag| Behind::Millis(lag.millis)));
+    lags.max().unwrap_or(Behind::NotApplicable)
+}
+
+fn lag_of(status: &ScenarioView) -> Cell {
+    match worst_lag(status) {
+        Behind::NotApplicable => Cell::none(),
+        Behind::Millis(millis) => seconds(millis).into(),
+        Behind::Unknown => Cell::unknown(),
     }
-    worst.map_or_else(Cell::none, |millis| Cell::from(seconds(millis)))
 }
 
 /// The lag of one member.

@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
 };
@@ -31,6 +31,44 @@ impl From<Output> for Said {
     fn from(output: Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+/// A command that goes on until it is interrupted.
+pub struct Looking {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Looking {
+    pub fn at(controller: &FakeController, args: &[&str]) -> Self {
+        let mut child = standin(&controller.socket(), args).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    /// The next line it prints, without its end; empty when there is none any more.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end_matches('\n').to_owned()
+    }
+
+    /// Presses Ctrl-C; answers the rest of what is said.
+    pub fn interrupt(mut self) -> Said {
+        let pressed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(pressed.success());
+        let (mut out, mut err) = (String::new(), String::new());
+        self.out.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Said { code: self.child.wait().unwrap().code(), out, err }
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
