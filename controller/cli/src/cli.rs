@@ -43,6 +43,9 @@ struct Global {
     /// Only ASCII marks, as outside a UTF-8 locale
     #[arg(long, global = true, help_heading = "Everywhere")]
     ascii: bool,
+    /// No progress and no hints on stderr; errors, warnings and questions stay
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    quiet: bool,
     /// Never ask; what needs an answer is refused and names the flag
     #[arg(long, global = true, help_heading = "Everywhere")]
     no_input: bool,
@@ -109,6 +112,7 @@ impl Cli {
             style: Style::detect(self.global.color, self.global.ascii, &io::stdout()),
             talk: Style::detect(self.global.color, self.global.ascii, &io::stderr()),
             clock: Clock::system(),
+            quiet: self.global.quiet,
             asks: stderr && io::stdin().terminal() && !self.global.no_input,
             typed: command_line(name.chain(args)),
             progress_every: asked.filter(|period| !period.is_zero()).unwrap_or(usual),

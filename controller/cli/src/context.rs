@@ -2,7 +2,7 @@
 
 use crate::{
     client::Client,
-    output::{Clock, Out, Style},
+    output::{Clock, Out, Style, stream::say},
 };
 use std::time::Duration;
 
@@ -15,12 +15,23 @@ pub struct Context {
     /// Of stderr, which may be a terminal where stdout is none.
     pub talk: Style,
     pub clock: Clock,
+    /// Whether progress and hints are left out.
+    pub quiet: bool,
     /// Whether there is a person who can answer a question.
     pub asks: bool,
     /// The command as it was typed, ready to paste.
     pub typed: String,
     /// Time between two progress lines where nothing can be rewritten.
     pub progress_every: Duration,
+}
+
+impl Context {
+    /// Says something that helps and is no error: progress, what comes next, that a list is empty.
+    pub fn hint(&self, text: &str) {
+        if !self.quiet {
+            say(text);
+        }
+    }
 }
 
 /// Joins arguments so that a shell reads them as the same ones.

@@ -40,14 +40,22 @@ pub async fn follow(cx: &mut Context, run: RunView, output: RunOutput, limit: Op
         End::Over => Ok(Exit::Failed),
         // The end of a run that nobody looks at is not known here.
         End::Detached | End::NobodyReads => {
-            say(&show::run::detached(&last.run).join("\n"));
+            left(cx, &last.run);
             Ok(Exit::Pending)
         }
         End::TimedOut => {
             say("The time given with --timeout is over.");
-            say(&show::run::detached(&last.run).join("\n"));
+            left(cx, &last.run);
             Ok(Exit::Pending)
         }
+    }
+}
+
+/// That the run goes on is the reason for the exit code and is always said.
+fn left(cx: &Context, run: &RunView) {
+    if let Some((goes_on, ways)) = show::run::detached(run).split_first() {
+        say(goes_on);
+        cx.hint(&ways.join("\n"));
     }
 }
 
@@ -108,8 +116,10 @@ async fn look_on(cx: &mut Context, screen: &mut Screen, mut run: RunView, limit:
                 Change::Event(event) => event.run.filter(|seen| seen.id == run.id),
                 Change::Connected => current(cx, &path).await,
                 Change::Lost(failure) => {
-                    screen.interrupt(cx);
-                    say(&format!("{}; the run goes on once it is back, waiting", failure.obstacles[0].message));
+                    if !cx.quiet {
+                        screen.interrupt(cx);
+                    }
+                    cx.hint(&format!("{}; the run goes on once it is back, waiting", failure.obstacles[0].message));
                     None
                 }
                 Change::Ended(failure) => return Err(failure),

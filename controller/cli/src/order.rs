@@ -124,9 +124,10 @@ impl Order {
     /// The whole plan where roles move; only what is lost where one step is all there is.
     /// On stdout only when the run follows there: what leaves at once prints nothing but the run's id.
     fn show_plan(&self, cx: &mut Context, plan: &PlanView, following: &Following) {
+        let losses = || plan.losses.iter().map(|loss| format!("! {loss}")).collect::<Vec<_>>();
         let mut lines = show::plan::lines(plan, cx.style);
         if !matches!(self.consent, Consent::Name(_)) {
-            lines = plan.losses.iter().map(|loss| format!("! {loss}")).collect();
+            lines = losses();
         }
         if lines.is_empty() {
             return;
@@ -136,7 +137,13 @@ impl Order {
             cx.out.lines(&lines);
             cx.out.line("");
         } else if text || cx.asks {
-            say(&lines.join("\n"));
+            let asked = cx.asks && matches!(self.consent, Consent::Yes(false) | Consent::Name(None));
+            if cx.quiet && !asked {
+                lines = losses();
+            }
+            if !lines.is_empty() {
+                say(&lines.join("\n"));
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
     follow::interrupts,
-    output::{amount, stream::say},
+    output::amount,
 };
 use model::{
     Role, ScenarioName,
@@ -82,7 +82,7 @@ pub async fn wait(cx: &mut Context, wanted: Vec<Wanted>, limit: Option<Duration>
         return Ok(Exit::Done);
     }
     let names = left.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    say(&format!("Waiting for {names} to be protected; Ctrl-C leaves, the work goes on"));
+    cx.hint(&format!("Waiting for {names} to be protected; Ctrl-C leaves, the work goes on"));
     let begin = Instant::now();
     let deadline = begin + limit.unwrap_or(WAIT_MAX).min(WAIT_MAX);
     let mut interrupts = interrupts()?;
@@ -93,15 +93,15 @@ pub async fn wait(cx: &mut Context, wanted: Vec<Wanted>, limit: Option<Duration>
     while !left.is_empty() {
         tokio::select! {
             change = feed.next() => match change {
-                Change::Event(event) => event.scenario.into_iter().try_for_each(|seen| take(&mut left, &seen, begin))?,
+                Change::Event(event) => event.scenario.into_iter().try_for_each(|seen| take(cx, &mut left, &seen, begin))?,
                 Change::Connected => {
                     let list: List<StoredScenario> = cx.client.get("/v1/scenarios").await?;
-                    list.items.iter().try_for_each(|seen| take(&mut left, seen, begin))?;
+                    list.items.iter().try_for_each(|seen| take(cx, &mut left, seen, begin))?;
                 }
-                Change::Lost(_) => say("  the controller does not answer; waiting for it"),
+                Change::Lost(_) => cx.hint("  the controller does not answer; waiting for it"),
                 Change::Ended(failure) => return Err(failure),
             },
-            _ = tell.tick() => left.iter().for_each(|(name, (_, why))| say(&format!("  {name}: {why}"))),
+            _ = tell.tick() => left.iter().for_each(|(name, (_, why))| cx.hint(&format!("  {name}: {why}"))),
             _ = interrupts.recv() => return Err(not_yet("left", &left)),
             () = sleep_until(deadline) => return Err(not_yet("the time given with --timeout is over", &left)),
         }
@@ -109,14 +109,19 @@ pub async fn wait(cx: &mut Context, wanted: Vec<Wanted>, limit: Option<Duration>
     Ok(Exit::Done)
 }
 
-fn take(left: &mut BTreeMap<ScenarioName, (Wanted, String)>, seen: &StoredScenario, begin: Instant) -> Outcome<()> {
+fn take(
+    cx: &Context,
+    left: &mut BTreeMap<ScenarioName, (Wanted, String)>,
+    seen: &StoredScenario,
+    begin: Instant,
+) -> Outcome<()> {
     let name = ScenarioName(seen.metadata.name.clone());
     let Some((wanted, why)) = left.get_mut(&name) else {
         return Ok(());
     };
     match standing(wanted, &seen.status) {
         Standing::Settled(how) => {
-            say(&format!("  {name}: {how}, after {}", amount::took(begin.elapsed())));
+            cx.hint(&format!("  {name}: {how}, after {}", amount::took(begin.elapsed())));
             left.remove(&name);
         }
         Standing::Waiting(now) => *why = now,

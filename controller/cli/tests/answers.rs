@@ -312,3 +312,44 @@ fn a_list_is_sorted_in_every_form() {
     let first: String = said.out.lines().filter_map(|line| line.chars().next()).collect();
     assert_eq!(first, "abc", "unasked, as the controller lists them");
 }
+
+#[test]
+fn quiet_leaves_out_progress_and_hints_and_no_error() {
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Degraded)]));
+    controller.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
+    controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
+    let missing = Problem { message: "there is no scenario web".into(), exit: 1, ..Problem::default() };
+    controller.problem("GET /v1/scenarios/web", 404, &missing);
+    let loud = controller.run(&["status"]);
+    assert_eq!((loud.code, loud.err.as_str()), (Some(1), "1 scenario: 1 degraded\n"));
+    let quiet = controller.run(&["status", "-q"]);
+    assert_eq!((quiet.code, quiet.out, quiet.err.as_str()), (Some(1), loud.out, ""), "data and code stay");
+    assert_eq!(controller.run(&["get", "runs"]).err, "no runs\n");
+    assert_eq!(controller.run(&["--quiet", "get", "runs"]).err, "");
+    let said = controller.run(&["get", "scenario", "web", "-q"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(1), "error: there is no scenario web\n"));
+    assert_eq!(controller.run(&["get", "volumes", "-q"]).code, Some(2));
+    assert!(controller.run(&["get", "volumes", "-q"]).err.contains("invalid value 'volumes'"));
+}
+
+#[test]
+fn a_quiet_run_says_how_it_ended() {
+    let with = |last: RunView, more: &[&str]| switching(last).run(&[&SWITCHOVER[..], &["-q"], more].concat());
+    let said = with(run(RunState::Stuck, "failed"), &[]);
+    assert_eq!(said.code, Some(5));
+    assert!(said.err.contains("choices    standin switchback mail"), "{}", said.err);
+    let said = with(run(RunState::Running, "asked"), &["--timeout", "100ms"]);
+    let expected = "The time given with --timeout is over.\nDetached. Run r-1 (switchover mail) goes on.\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(7), expected));
+    let said = with(run(RunState::Running, "asked"), &["--wait=false"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "r-1\n", ""));
+    let controller = FakeController::start();
+    let losing = PlanView { losses: vec!["2 files are set aside".into()], ..plan() };
+    controller.json("POST /v1/plans", &losing).json("POST /v1/runs", &run(RunState::Running, "asked"));
+    let said = controller.run(&[&SWITCHOVER[..], &["-q", "--wait=false"]].concat());
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("r-1\n", "! 2 files are set aside\n"), "a warning is no hint");
+    let said = switching(run(RunState::Running, "asked")).run(&["switchover", "mail", "-q"]);
+    assert_eq!(said.code, Some(6));
+    assert!(said.err.contains("help: standin switchover mail -q --confirm mail"), "{}", said.err);
+}

@@ -74,6 +74,11 @@ fn waiting_after_an_apply_ends_with_the_truth() {
     let said = wait(Synchronizing, Protecting, &[]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.err.contains("mail: protected"), "{}", said.err);
+    let said = wait(Synchronizing, Protecting, &["-q"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let said = wait(Synchronizing, Halted, &["--quiet"]);
+    assert_eq!(said.code, Some(5));
+    assert!(said.err.starts_with("error: mail was applied"), "{}", said.err);
     assert_eq!(wait(Synchronizing, Halted, &[]).code, Some(5), "it cannot succeed any more");
     let said = wait(Synchronizing, Synchronizing, &["--timeout", "200ms"]);
     assert_eq!(said.code, Some(7));

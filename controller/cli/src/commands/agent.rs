@@ -6,7 +6,6 @@ use crate::{
     context::Context,
     daemon::{self, LogFormat},
     exit::{Exit, Failure, Outcome},
-    output::stream::say,
 };
 use model::HostName;
 use std::{
@@ -70,7 +69,7 @@ struct Join {
 
 pub fn run(cx: &mut Context, args: Agent) -> Outcome {
     if let Some(Action::Join(join)) = args.action {
-        return self::join(join);
+        return self::join(cx, join);
     }
     let spec = config::agent(&args.config)?;
     if args.check_config {
@@ -91,7 +90,7 @@ pub fn run(cx: &mut Context, args: Agent) -> Outcome {
     })
 }
 
-fn join(args: Join) -> Outcome {
+fn join(cx: &Context, args: Join) -> Outcome {
     let state = state_directory(&args)?;
     let start = match args.config.as_deref().filter(|path| *path != Path::new(CONFIG)) {
         Some(path) => format!("standin agent --config {}", path.display()),
@@ -107,8 +106,8 @@ fn join(args: Join) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| daemon::failed(&error))?;
     let joined = runtime.block_on(agent::join(request)).map_err(|error| not_joined(&error))?;
-    say(&format!("{} has joined; its key is {}", joined.host, joined.key));
-    say(&format!("next  {start}"));
+    cx.hint(&format!("{} has joined; its key is {}", joined.host, joined.key));
+    cx.hint(&format!("next  {start}"));
     Ok(Exit::Done)
 }
 

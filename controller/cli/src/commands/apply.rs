@@ -6,7 +6,7 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     files::Sources,
     order::{change, period},
-    output::{machine, stream::say},
+    output::machine,
     prompt, settle, show,
 };
 use manifest::Set;
@@ -63,7 +63,7 @@ pub async fn run(cx: &mut Context, args: Apply) -> Outcome {
             request.dry_run = true;
             request.expect = Some(found.digest.clone());
             change::<ApplyResult>(cx, "/v1/apply", &request).await?;
-            say("dry run: nothing was stored");
+            cx.hint("dry run: nothing was stored");
         }
         return wait(cx, &args, &set, &found).await;
     }

@@ -7,7 +7,7 @@ use crate::{
     exit::{Exit, Outcome},
     follow::interrupts,
     order::period,
-    output::{machine, stream::say},
+    output::machine,
     show::lists,
 };
 use model::{units::Period, view::EventView};
@@ -70,7 +70,7 @@ pub async fn run(cx: &mut Context, args: Events) -> Outcome {
     match args.output {
         Output::Json if args.watch => events.iter().try_for_each(|event| machine::json_line(&mut cx.out, event))?,
         Output::Json => machine::json(&mut cx.out, &List::new(events))?,
-        Output::Table if table.is_empty() && !args.watch => say("no events"),
+        Output::Table if table.is_empty() && !args.watch => cx.hint("no events"),
         Output::Table => cx.out.lines(&table.render(cx.style)),
     }
     if !args.watch {
@@ -89,7 +89,7 @@ pub async fn run(cx: &mut Context, args: Events) -> Outcome {
             Change::Connected => list(cx, &args, since.as_deref()).await?,
             Change::Event(event) => event.event.into_iter().filter(|event| args.wants(event)).collect(),
             Change::Lost(failure) => {
-                say(&format!("{}; waiting for it", failure.obstacles[0].message));
+                cx.hint(&format!("{}; waiting for it", failure.obstacles[0].message));
                 Vec::new()
             }
             Change::Ended(failure) => return Err(failure),

@@ -6,7 +6,7 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     follow::interrupts,
     listed::Listed,
-    output::{machine, stream::say},
+    output::machine,
     sorted,
 };
 use model::view::{EventView, RunView};
@@ -107,7 +107,7 @@ async fn list<T: Listed>(cx: &mut Context, args: &Get) -> Outcome {
         return watch(cx, args, &items, &widths).await;
     }
     if items.is_empty() && args.output != Output::Json {
-        say(&format!("no {}s", T::KIND));
+        cx.hint(&format!("no {}s", T::KIND));
     }
     Ok(Exit::Done)
 }
@@ -141,12 +141,12 @@ async fn watch<T: Listed>(cx: &mut Context, args: &Get, items: &[T], widths: &[u
         };
         match change {
             Change::Connected => {}
-            Change::Lost(failure) => say(&format!("{}; waiting for it", failure.obstacles[0].message)),
+            Change::Lost(failure) => cx.hint(&format!("{}; waiting for it", failure.obstacles[0].message)),
             Change::Ended(failure) => return Err(failure),
             Change::Event(event) => {
                 if let Some(name) = &event.deleted {
                     seen.remove(name);
-                    say(&format!("{}/{name} is gone", T::KIND));
+                    cx.hint(&format!("{}/{name} is gone", T::KIND));
                 }
                 let item = T::of(*event).filter(|item| item.labelled(&args.labels));
                 let mut changed = |item: &T| seen.insert(item.name(), item.essence()) != Some(item.essence());

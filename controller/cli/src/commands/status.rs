@@ -5,7 +5,7 @@ use crate::{
     client::escape,
     context::Context,
     exit::{Exit, Outcome},
-    output::{machine, stream::say},
+    output::machine,
     show::lists,
 };
 use model::view::{Health, RunState, RunView};
@@ -60,6 +60,6 @@ async fn text(cx: &mut Context, scenarios: &[StoredScenario], everything: bool) 
             cx.out.lines(&lists::hosts(&missing, false, &cx.clock).render(cx.style));
         }
     }
-    say(&lists::summary(scenarios));
+    cx.hint(&lists::summary(scenarios));
     Ok(())
 }

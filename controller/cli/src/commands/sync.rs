@@ -6,7 +6,7 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     follow::{RunOutput, quietly},
     order::{Consent, Following, Order},
-    output::{machine, stream::say},
+    output::machine,
     show,
 };
 use model::{
@@ -59,7 +59,7 @@ async fn compare(cx: &mut Context, order: &Order, following: &Following) -> Outc
     let scenario: StoredScenario = cx.client.get(&format!("/v1/scenarios/{}", escape(name))).await?;
     let run = order.start(cx, following).await?;
     if cx.asks {
-        say(&format!("comparing {name} in run {}; Ctrl-C detaches", run.id));
+        cx.hint(&format!("comparing {name} in run {}; Ctrl-C detaches", run.id));
     }
     let run = quietly(cx, run, following.timeout.map(|period| period.0)).await?;
     if following.output == RunOutput::Json {

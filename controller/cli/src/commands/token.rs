@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
     order::{change, period},
-    output::{machine, stream::say},
+    output::machine,
 };
 use model::{HostName, units::Period};
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ pub async fn run(cx: &mut Context, args: Token) -> Outcome {
         TextOrJson::Json => machine::json(&mut cx.out, &made)?,
         TextOrJson::Text => {
             let (address, host) = (&made.address, &args.host);
-            say(&format!("Run this on {host} as root, until {}:", cx.clock.full(made.expires)));
+            cx.hint(&format!("Run this on {host} as root, until {}:", cx.clock.full(made.expires)));
             cx.out.line(&format!("echo {} | standin agent join {address} --host {host} --token-file -", made.token));
         }
     }

@@ -4,7 +4,6 @@ use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
     files::{Sources, pairs},
-    output::stream::say,
 };
 use manifest::{Set, Severity, render};
 use std::{fs, path::Path};
@@ -44,7 +43,7 @@ enum Format {
 pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
     let mut files = args.sources.read()?;
     let mut set = manifest::read(&pairs(&files));
-    if args.fix && fix(&mut files, &set)? {
+    if args.fix && fix(cx, &mut files, &set)? {
         set = manifest::read(&pairs(&files));
     }
     let (named, style) = (pairs(&files), cx.style);
@@ -54,7 +53,7 @@ pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
         Format::Json => cx.out.text(&render::json_lines(&set.findings, &named)),
     }
     match args.format {
-        Format::Json => say(render::summary(&set).trim_end()),
+        Format::Json => cx.hint(render::summary(&set).trim_end()),
         _ => cx.out.text(&render::summary(&set)),
     }
     let bad = set.has_errors() || (args.strict && set.count(Severity::Warning) > 0);
@@ -62,7 +61,7 @@ pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
 }
 
 /// Makes every safe change; tells whether there was one.
-fn fix(files: &mut [ManifestFile], set: &Set) -> Outcome<bool> {
+fn fix(cx: &Context, files: &mut [ManifestFile], set: &Set) -> Outcome<bool> {
     let mut any = false;
     for (at, file) in files.iter_mut().enumerate() {
         let Some(text) = render::fixed(&set.findings, at, &file.text) else {
@@ -73,7 +72,7 @@ fn fix(files: &mut [ManifestFile], set: &Set) -> Outcome<bool> {
         }
         replace(Path::new(&file.path), &text)
             .map_err(|error| Failure::new(Exit::Failed, format!("{} cannot be changed: {error}", file.path)))?;
-        say(&format!("fixed {}", file.path));
+        cx.hint(&format!("fixed {}", file.path));
         file.text = text;
         any = true;
     }
