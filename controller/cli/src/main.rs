@@ -4,6 +4,7 @@
 //! talk: `output` writes, `show` says what things look like, `client` asks the controller.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod board;
 mod cli;
 mod client;
 mod commands;

@@ -353,3 +353,107 @@ fn a_quiet_run_says_how_it_ended() {
     assert_eq!(said.code, Some(6));
     assert!(said.err.contains("help: standin switchover mail -q --confirm mail"), "{}", said.err);
 }
+
+/// A controller with one scenario, of which the watch tells these states.
+fn changing(states: &[(ScenarioState, Health)]) -> FakeController {
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Ok)]));
+    controller.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
+    controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
+    let change = |(state, health): &(ScenarioState, Health)| {
+        let scenario = Some(stored(*state, *health));
+        serde_json::to_string(&WatchEvent { scenario, ..WatchEvent::default() }).unwrap()
+    };
+    controller.on("GET /v1/watch?kind=scenario", Answer::Events(states.iter().map(change).collect()));
+    controller.on("GET /v1/watch?kind=run", Answer::Events(Vec::new()));
+    controller.on("GET /v1/watch?kind=host", Answer::Events(Vec::new()));
+    controller
+}
+
+/// The lines of one screen, without the time before it and up to the line that begins with `last`.
+fn screen(looking: &mut Looking, last: &str) -> Vec<String> {
+    let time = looking.line();
+    assert!(time.ends_with(" UTC") && time.starts_with("20"), "{time}");
+    let mut lines = vec![looking.line()];
+    while !lines.last().unwrap().starts_with(last) {
+        lines.push(looking.line());
+        assert!(lines.len() < 10, "{lines:?}");
+    }
+    lines
+}
+
+#[test]
+fn status_is_shown_again_when_it_changes() {
+    use ScenarioState::{Halted, Protecting};
+    let controller = changing(&[(Protecting, Health::Ok), (Protecting, Health::Ok), (Halted, Health::Failed)]);
+    let mut looking = Looking::at(&controller, &["status", "-w"]);
+    let first = screen(&mut looking, "mail");
+    assert!(first[0].starts_with("NAME") && first[1].contains("Protecting   ok"), "{first:?}");
+    assert_eq!(looking.line(), "", "between two screens");
+    let second = screen(&mut looking, "mail");
+    assert!(second[0].starts_with("NAME") && second[1].contains("Halted"), "only what differs: {second:?}");
+    let said = looking.interrupt();
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "the last screen decides");
+    assert_eq!(said.err, "1 scenario: 1 ok\n1 scenario: 1 failed\n");
+
+    let controller = changing(&[]);
+    let mut looking = Looking::at(&controller, &["status", "-w", "-q"]);
+    screen(&mut looking, "mail");
+    let said = looking.interrupt();
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn status_goes_on_with_a_run_a_silent_host_and_a_new_connection() {
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Ok)]));
+    let mut host = StoredHost::default();
+    host.metadata.name = "mx1".into();
+    (host.status.joined, host.status.connected) = (true, true);
+    controller.json("GET /v1/hosts", &List::new(vec![host.clone()]));
+    host.status.connected = false;
+    let silent = serde_json::to_string(&WatchEvent { host: Some(host), ..WatchEvent::default() }).unwrap();
+    controller.on("GET /v1/watch?kind=scenario", Answer::Nothing);
+    controller.on("GET /v1/watch?kind=scenario", Answer::Events(Vec::new()));
+    controller.on("GET /v1/watch?kind=host", Answer::Events(vec![silent]));
+    // A run that is told of and was not listed: the list is asked for again.
+    let none = List::<RunView>::new(Vec::new());
+    controller.json("GET /v1/runs", &none).json("GET /v1/runs", &none);
+    controller.json("GET /v1/runs", &List::new(vec![run(RunState::Running, "asked")]));
+    controller.on("GET /v1/watch?kind=run", Answer::Events(vec![event(run(RunState::Running, "asked"))]));
+    let mut looking = Looking::at(&controller, &["status", "-w"]);
+    let (mut host, mut open_run, mut seen) = (false, false, Vec::new());
+    while !(host && open_run) {
+        seen.push(looking.line());
+        assert!(seen.len() < 40, "{seen:?}");
+        let last = seen.last().unwrap();
+        host |= last.starts_with("mx1") && last.contains("silent");
+        open_run |= last.starts_with("r-1") && last.contains("switchover");
+    }
+    let said = looking.interrupt();
+    assert_eq!(said.code, Some(0));
+}
+
+#[test]
+fn status_is_watched_as_a_list_a_line() {
+    let controller = changing(&[(ScenarioState::Halted, Health::Failed)]);
+    let mut looking = Looking::at(&controller, &["status", "-w", "-o", "json"]);
+    for state in [ScenarioState::Protecting, ScenarioState::Halted] {
+        let list: List<StoredScenario> = serde_json::from_str(&looking.line()).unwrap();
+        assert_eq!((list.schema.as_str(), list.items[0].status.state), ("standin.list/v1", state));
+    }
+    assert!(controller.asked("GET /v1/runs").is_empty(), "what is not shown is not asked for");
+}
+
+#[test]
+fn a_watched_scenario_that_is_gone_ends_the_watch() {
+    let controller = FakeController::start();
+    let gone = Problem { message: "there is no scenario mail".into(), exit: 1, ..Problem::default() };
+    controller.json("GET /v1/scenarios/mail", &stored(ScenarioState::Protecting, Health::Ok));
+    controller.problem("GET /v1/scenarios/mail", 404, &gone);
+    controller.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
+    controller.on("GET /v1/watch?kind=scenario&name=mail", Answer::Events(Vec::new()));
+    controller.on("GET /v1/watch?kind=run", Answer::Events(Vec::new()));
+    let said = controller.run(&["status", "mail", "-w", "-q"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(1), "error: there is no scenario mail\n"));
+}

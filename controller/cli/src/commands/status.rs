@@ -2,64 +2,95 @@
 
 use super::TextOrJson;
 use crate::{
-    client::escape,
+    board::Board,
+    client::{Change, Feed},
     context::Context,
     exit::{Exit, Outcome},
+    follow::interrupts,
     output::machine,
     show::lists,
 };
-use model::view::{Health, RunState, RunView};
-use wire::api::{List, StoredHost, StoredScenario};
+use wire::api::List;
 
 /// One screen over everything; exit 1 if any scenario is not ok
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin status
-  standin status mail || echo look at it")]
+  standin status mail || echo look at it
+  standin status -w                          the screen again whenever it changes")]
 pub struct Status {
     /// Only this scenario
     name: Option<String>,
+    /// Print it again, below, whenever more than an amount changes; Ctrl-C ends with the code of the last one
+    #[arg(short, long)]
+    watch: bool,
     /// text or json
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     output: TextOrJson,
 }
 
 pub async fn run(cx: &mut Context, args: Status) -> Outcome {
-    let scenarios: Vec<StoredScenario> = match &args.name {
-        Some(name) => vec![cx.client.get(&format!("/v1/scenarios/{}", escape(name))).await?],
-        None => cx.client.get::<List<_>>("/v1/scenarios").await?.items,
-    };
-    match args.output {
-        TextOrJson::Json => machine::json(&mut cx.out, &List::new(scenarios.clone()))?,
-        TextOrJson::Text => text(cx, &scenarios, args.name.is_none()).await?,
+    let mut board = Board::ask(cx, args.name.as_deref(), args.output == TextOrJson::Json).await?;
+    if args.watch {
+        watch(cx, &args, &mut board).await?;
+    } else {
+        print(cx, &args, &board)?;
     }
-    let fine = scenarios.iter().all(|scenario| scenario.status.health == Health::Ok);
-    Ok(if fine { Exit::Done } else { Exit::No })
+    Ok(if board.fine() { Exit::Done } else { Exit::No })
 }
 
-async fn text(cx: &mut Context, scenarios: &[StoredScenario], everything: bool) -> Outcome<()> {
-    if !scenarios.is_empty() {
-        cx.out.lines(&lists::scenarios(scenarios, false).render(cx.style));
+fn print(cx: &mut Context, args: &Status, board: &Board) -> Outcome<()> {
+    let scenarios = &board.scenarios.items;
+    match args.output {
+        TextOrJson::Json if args.watch => return machine::json_line(&mut cx.out, &List::new(scenarios.clone())),
+        TextOrJson::Json => return machine::json(&mut cx.out, &List::new(scenarios.clone())),
+        TextOrJson::Text if args.watch => cx.out.line(&cx.clock.full(cx.clock.now())),
+        TextOrJson::Text => {}
     }
-    let runs: List<RunView> = cx.client.get("/v1/runs").await?;
-    let shown = |run: &RunView| scenarios.iter().any(|scenario| scenario.metadata.name == run.scenario.0);
-    let open: Vec<RunView> = runs
-        .items
-        .into_iter()
-        .filter(|run| matches!(run.state, RunState::Running | RunState::Paused) && shown(run))
-        .collect();
-    if !open.is_empty() {
-        cx.out.line("");
-        cx.out.lines(&lists::runs(&open, &cx.clock).render(cx.style));
-    }
-    if everything {
-        let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
-        let missing: Vec<StoredHost> = hosts.items.into_iter().filter(|host| !host.status.connected).collect();
-        if !missing.is_empty() {
-            cx.out.line("");
-            cx.out.lines(&lists::hosts(&missing, false, &cx.clock).render(cx.style));
-        }
-    }
+    cx.out.lines(&board.lines(&cx.clock, cx.style));
     cx.hint(&lists::summary(scenarios));
     Ok(())
+}
+
+async fn watch(cx: &mut Context, args: &Status, board: &mut Board) -> Outcome<()> {
+    let mut shown = board.essence();
+    let mut scenarios = board.scenarios.feed(cx);
+    let mut runs = board.runs.as_ref().map(|runs| runs.feed(cx));
+    let mut hosts = board.hosts.as_ref().map(|hosts| hosts.feed(cx));
+    let mut interrupts = interrupts()?;
+    print(cx, args, board)?;
+    while !cx.out.closed() {
+        tokio::select! {
+            change = scenarios.next() => {
+                if let Change::Lost(failure) = &change {
+                    cx.hint(&format!("{}; waiting for it", failure.obstacles[0].message));
+                }
+                board.scenarios.take(cx, change).await?;
+            }
+            change = next(&mut runs) => if let Some(runs) = &mut board.runs {
+                runs.take(cx, change).await?;
+            },
+            change = next(&mut hosts) => if let Some(hosts) = &mut board.hosts {
+                hosts.take(cx, change).await?;
+            },
+            _ = interrupts.recv() => break,
+        }
+        let now = board.essence();
+        if now != shown {
+            if args.output == TextOrJson::Text {
+                cx.out.line("");
+            }
+            print(cx, args, board)?;
+            shown = now;
+        }
+    }
+    Ok(())
+}
+
+/// The next change, which never comes where nothing is watched.
+async fn next(feed: &mut Option<Feed>) -> Change {
+    match feed {
+        Some(feed) => feed.next().await,
+        None => std::future::pending().await,
+    }
 }
