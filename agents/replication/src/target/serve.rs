@@ -14,7 +14,8 @@ type Result<T> = std::result::Result<T, SessionError>;
 /// How long one wait for a message takes, and so how fast a stop is noticed.
 const WAIT: Duration = Duration::from_millis(100);
 /// How long a source may take to say what kind of session it wants.
-const FIRST_MESSAGE_MAX: Duration = Duration::from_secs(60);
+/// Longer than a source waits, before a comparison, for a barrier and for what was written until then to arrive.
+const FIRST_MESSAGE_MAX: Duration = Duration::from_secs(300);
 /// How long a source may be silent while it follows changes; it sends a heartbeat four times a second when idle.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
 /// How long a source may be silent while it compares its files with a listing; it reads all of them then.
