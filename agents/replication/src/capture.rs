@@ -25,6 +25,21 @@ pub struct DirtySet {
     pub objects: HashMap<Key, bool>,
     /// Events were lost: everything must be looked at again.
     pub overflow: bool,
+    pub flow: Flow,
+}
+
+/// How many names went and came, as far as events tell: merged and lost ones make it a mere estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    pub gone: u64,
+    pub come: u64,
+}
+
+impl std::ops::AddAssign for Flow {
+    fn add_assign(&mut self, other: Self) {
+        self.gone += other.gone;
+        self.come += other.come;
+    }
 }
 
 impl DirtySet {
@@ -34,6 +49,11 @@ impl DirtySet {
 
     fn entry(&mut self, directory: &[u8], name: &[u8], content: bool) {
         *self.entries.entry((Key::from(directory), name.into())).or_default() |= content;
+    }
+
+    /// A name that went and came again counts as neither.
+    fn flow(&mut self, gone: bool, come: bool) {
+        self.flow += Flow { gone: (gone && !come).into(), come: (come && !gone).into() };
     }
 
     fn object(&mut self, key: &[u8], content: bool) {

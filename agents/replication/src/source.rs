@@ -6,6 +6,7 @@
 mod barrier;
 mod batch;
 mod build;
+mod burst;
 mod command;
 mod compare;
 mod content;

@@ -137,10 +137,13 @@ fn take(mask: u64, infos: &[Record<'_>], known: &dyn Known, dirty: &mut DirtySet
     }
     let content = mask & (FAN_MODIFY | FAN_CLOSE_WRITE) != 0;
     let mut inside = false;
+    let (mut gone, mut come) = (mask & FAN_DELETE != 0, mask & FAN_CREATE != 0);
     for (kind, key, name) in infos {
         match *kind {
             INFO_DFID_NAME | INFO_DFID | INFO_OLD_DFID_NAME | INFO_NEW_DFID_NAME if known.directory(key) => {
                 inside = true;
+                gone |= *kind == INFO_OLD_DFID_NAME;
+                come |= *kind == INFO_NEW_DFID_NAME;
                 if name.is_empty() || *name == b"." {
                     dirty.object(key, false);
                 } else {
@@ -151,6 +154,9 @@ fn take(mask: u64, infos: &[Record<'_>], known: &dyn Known, dirty: &mut DirtySet
             INFO_FID if (content && inside) || known.linked(key) => dirty.object(key, content),
             _ => {}
         }
+    }
+    if inside {
+        dirty.flow(gone, come);
     }
 }
 

@@ -66,6 +66,10 @@ impl Watch for Inotify {
             let Some(key) = self.keys.get(&event.wd()).filter(|key| known.directory(key.as_bytes())) else {
                 continue;
             };
+            dirty.flow(
+                flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM),
+                flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO),
+            );
             let content = flags.intersects(ReadFlags::MODIFY | ReadFlags::CLOSE_WRITE);
             match event.file_name() {
                 Some(name) => dirty.entry(key.as_bytes(), name.to_bytes(), content),

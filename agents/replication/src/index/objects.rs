@@ -121,6 +121,11 @@ impl Index {
         self.prepared(sql)?.query_row((directory.0, limit), |row| row.get(0))
     }
 
+    /// How many names there are in all.
+    pub fn count_names(&self) -> rusqlite::Result<u64> {
+        self.prepared("SELECT count(*) FROM dentry")?.query_row((), |row| row.get::<_, i64>(0)).map(|n| n as u64)
+    }
+
     /// The root and the path below it by which `oid` is reached; `None` for what has no name.
     pub fn path_of(&self, oid: Oid) -> rusqlite::Result<Option<(u32, Vec<u8>)>> {
         let mut query = self.prepared("SELECT parent, name FROM dentry WHERE oid = ?1 LIMIT 1")?;

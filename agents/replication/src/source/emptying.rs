@@ -1,9 +1,10 @@
-//! Holds batches back while a root is being emptied.
+//! Holds batches back while the top of a root is being emptied.
 //!
 //! Removals are captured within milliseconds, so that a root which is emptied entry by entry would be replicated as so
 //! many ordinary removals, and the guard against an empty source would speak only at the last of them. When entries at
 //! the top of a root go, the next batch therefore waits for a moment, and when most of them go, until no more do: then
-//! the guard sees the end of it before anything was deleted elsewhere.
+//! the guard sees the end of it before anything was deleted elsewhere. What goes quickly, wherever it is, is held by
+//! `burst`; this is for few entries, and for roots whose changes no event tells.
 
 use super::slot::Held;
 use crate::{beneath, index::Index, meta::Oid};

@@ -3,13 +3,14 @@
 use super::{
     SourceError,
     barrier::Barriers,
+    burst::Burst,
     command::Command,
     emptying::Emptying,
     hot::HotSet,
     known::KnownKeys,
     pending::{Hint, Item, Pending},
     slot::{Roots, Slot},
-    status::Shared,
+    status::{Shared, now_nanos},
     unreadable::Unreadable,
 };
 use crate::{
@@ -50,6 +51,7 @@ pub(super) struct Engine {
     pub hot: HotSet,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
+    pub burst: Burst,
     pub emptying: Emptying,
     pub epoch: Epoch,
     pub commands: Receiver<Command>,
@@ -64,6 +66,8 @@ pub(super) struct Timers {
     pub account: Instant,
     pub sums: Instant,
     pub rest: Option<Instant>,
+    /// Something is pending and no batch may be made of it.
+    pub waits: bool,
     pub scan_began: Option<Instant>,
 }
 
@@ -77,6 +81,7 @@ impl Timers {
             account: now,
             sums: now,
             rest: None,
+            waits: false,
             scan_began: None,
         }
     }
@@ -113,6 +118,7 @@ impl Engine {
             }
             self.note_scanned()?;
         }
+        self.tell_what_waits(now);
         self.account(now)?;
         self.answer_barriers();
         Ok(())
@@ -149,10 +155,20 @@ impl Engine {
 
     /// Until when the next batch waits because a root may be being emptied.
     fn hold(&mut self, now: Instant) -> Result<Option<Instant>, SourceError> {
-        if !self.pending.touches_a_root() {
-            return Ok(None);
+        let burst = self.burst.hold(std::mem::take(&mut self.pending.flow), now, || self.index.count_names())?;
+        let at_the_top = match self.pending.touches_a_root() {
+            true => self.emptying.hold(self.roots.all_held(), &self.index, now)?,
+            false => None,
+        };
+        Ok(burst.max(at_the_top))
+    }
+
+    /// What waits is not at any target, whatever the last batch says.
+    fn tell_what_waits(&mut self, now: Instant) {
+        let waits = self.timers.rest.is_some_and(|rest| rest > now);
+        if waits != std::mem::replace(&mut self.timers.waits, waits) {
+            self.shared.lock().waits_since = waits.then(now_nanos);
         }
-        Ok(self.emptying.hold(self.roots.all_held(), &self.index, now)?)
     }
 
     fn obey(&mut self) -> Result<(), SourceError> {
@@ -380,6 +396,7 @@ pub(super) fn drain(
 ) -> Result<bool, SourceError> {
     let mut dirty = DirtySet::default();
     captures.drain(known, &mut dirty)?;
+    pending.flow += dirty.flow;
     let hint = |content| if content { Hint::Content } else { Hint::Names };
     for ((key, name), content) in dirty.entries {
         if known.is_barrier(&key) {

@@ -1,6 +1,6 @@
 //! What is still to be looked at.
 
-use crate::meta::Oid;
+use crate::{capture::Flow, meta::Oid};
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     time::Instant,
@@ -41,6 +41,8 @@ pub(super) struct Pending {
     lost: BTreeMap<Item, (Instant, Hint)>,
     /// Names that were not found; looked at again once the hot ones are done, so that a rename is seen as one.
     pub gone: HashSet<(Oid, Box<[u8]>)>,
+    /// Names that went and came since this was last taken.
+    pub flow: Flow,
 }
 
 /// Items that wait for their time; more of them are looked at at once.

@@ -34,6 +34,8 @@ pub(super) struct Status {
     pub pins: BTreeMap<String, u64>,
     /// When each of the last batches was committed, in nanoseconds since 1970.
     pub commits: VecDeque<(u64, u64)>,
+    /// Since when captured changes wait to become a batch, in nanoseconds since 1970.
+    pub waits_since: Option<u64>,
     pub problem: Option<String>,
     /// The engine has ended.
     pub ended: bool,
@@ -50,7 +52,7 @@ impl Status {
     /// Up to when everything is contained in the batches up to `batch`; `None` when that is too long ago to be known.
     pub fn complete_until(&self, batch: u64, now: u64) -> Option<u64> {
         if batch >= self.last.batch {
-            return Some(now);
+            return Some(self.waits_since.unwrap_or(now));
         }
         let index = self.commits.partition_point(|(number, _)| *number <= batch);
         self.commits.get(index.checked_sub(1)?).map(|(_, at)| *at)
@@ -95,4 +97,18 @@ impl Shared {
 pub(super) fn now_nanos() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_to_become_a_batch_is_not_at_the_target() {
+        let mut status = Status { last: Mark { epoch: Epoch(1), batch: 7 }, ..Status::default() };
+        status.note_commit(6, 600);
+        assert_eq!((status.complete_until(7, 1000), status.complete_until(6, 1000)), (Some(1000), Some(600)));
+        status.waits_since = Some(900);
+        assert_eq!((status.complete_until(7, 1000), status.complete_until(6, 1000)), (Some(900), Some(600)));
+    }
 }

@@ -77,6 +77,54 @@ fn an_emptied_or_replaced_root_halts_and_nothing_is_deleted() {
     assert!(!lab.indexed().is_empty());
 }
 
+/// Empties a root that holds `dirs` directories of `files` files each, with `remove`, and looks that nothing was replicated.
+fn emptied(best: Capture, dirs: usize, files: usize, remove: impl FnOnce(&std::path::Path)) {
+    let lab = Lab::new(best);
+    for dir in 0..dirs {
+        let path = lab.root().join(format!("dir{dir}"));
+        fs::create_dir(&path).unwrap();
+        (0..files).for_each(|file| fs::write(path.join(format!("file{file}")), "x").unwrap());
+    }
+    let source = lab.open();
+    lab.pin(&source);
+    let (mark, before) = (barrier(&source), lab.indexed().len());
+    remove(&lab.root());
+    eventually("halted", || {
+        matches!(&source.report().roots[0].state, RootState::Halted { reason: HaltReason::SourceEmpty, .. })
+    });
+    assert_eq!((source.report().last, lab.indexed().len()), (mark, before), "nothing was deleted");
+}
+
+fn rm_all(root: &std::path::Path) {
+    let script = "find . -mindepth 1 -maxdepth 1 ! -name .standin -exec rm -rf {} +";
+    assert!(std::process::Command::new("sh").args(["-c", script]).current_dir(root).status().unwrap().success());
+}
+
+#[test]
+fn a_root_with_ten_thousand_files_at_its_top_is_emptied_and_nothing_is_deleted() {
+    emptied(Capture::Fanotify, 10_000, 0, rm_all);
+}
+
+#[test]
+fn a_deep_root_is_emptied_and_nothing_is_deleted() {
+    emptied(Capture::Fanotify, 10, 2000, rm_all);
+    emptied(Capture::FanotifyDirs, 10, 2000, rm_all);
+    emptied(Capture::Inotify, 10, 2000, rm_all);
+}
+
+#[test]
+fn a_root_is_emptied_slowly_and_nothing_is_deleted() {
+    emptied(Capture::Fanotify, 4, 1000, |root| {
+        for dir in fs::read_dir(root).unwrap().flatten().filter(|dir| dir.file_name() != ".standin") {
+            for file in fs::read_dir(dir.path()).unwrap().flatten() {
+                fs::remove_file(file.path()).unwrap();
+                std::thread::sleep(std::time::Duration::from_micros(500));
+            }
+            fs::remove_dir(dir.path()).unwrap();
+        }
+    });
+}
+
 #[test]
 fn odd_things_are_taken_as_they_are_and_none_blocks() {
     use std::os::unix::ffi::OsStrExt;

@@ -1,0 +1,137 @@
+//! Holds batches back while many names go in quick succession.
+//!
+//! `rm -r` of all there is in a root begins deep down, and nobody can tell it from an ordinary removal before it is
+//! over. So the first removals after a calm wait for a moment, and when hardly anything but removals follows, the next
+//! batch waits until they end. Then the guard against an empty source sees the end before anything was deleted
+//! elsewhere. An ordinary removal is only replicated a little later.
+
+use crate::capture::Flow;
+use std::time::{Duration, Instant};
+
+/// From the first name that went to the first look at how many followed.
+const LISTEN: Duration = Duration::from_millis(25);
+/// Time between two looks, in which a burst either goes on or is over.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Names that go between two looks, at the least, in a burst.
+const GONE_MIN: u64 = 16;
+/// Names that go for each that comes, at the least, in a burst: who replaces files does not empty a root.
+const GONE_PER_COME: u64 = 4;
+/// How long any burst is waited for, and one that takes at least one name in `SHARE` of all there are.
+const HELD: Duration = Duration::from_secs(10);
+const HELD_MAX: Duration = Duration::from_secs(300);
+const SHARE: u64 = 10;
+
+/// Whether names are going, and since when.
+#[derive(Default)]
+pub(super) struct Burst {
+    current: Option<Current>,
+}
+
+struct Current {
+    began: Instant,
+    look_at: Instant,
+    /// Since the last look.
+    flow: Flow,
+    gone: u64,
+}
+
+impl Burst {
+    /// Until when the next batch is to wait; `None` when it need not. `flow` is what went and came since the last call,
+    /// `names` how many names are known.
+    pub fn hold<E>(
+        &mut self,
+        flow: Flow,
+        now: Instant,
+        names: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<Option<Instant>, E> {
+        if flow.gone == 0 && self.current.is_none() {
+            return Ok(None);
+        }
+        let current = self.current.get_or_insert_with(|| Current {
+            began: now,
+            look_at: now + LISTEN,
+            flow: Flow::default(),
+            gone: 0,
+        });
+        current.flow += flow;
+        current.gone += flow.gone;
+        if now < current.look_at {
+            return Ok(Some(current.look_at));
+        }
+        if !current.goes_on() || !current.is_waited_for(now, names)? {
+            self.current = None;
+            return Ok(None);
+        }
+        current.flow = Flow::default();
+        current.look_at = now + LOOK_EVERY;
+        Ok(Some(current.look_at))
+    }
+}
+
+impl Current {
+    fn goes_on(&self) -> bool {
+        self.flow.gone >= GONE_MIN && self.flow.gone >= self.flow.come * GONE_PER_COME
+    }
+
+    fn is_waited_for<E>(&self, now: Instant, names: impl FnOnce() -> Result<u64, E>) -> Result<bool, E> {
+        let held = now - self.began;
+        Ok(held < HELD || (held < HELD_MAX && self.gone * SHARE >= names()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Duration = Duration::from_millis(5);
+
+    /// For how long batches are held when so many names go and come in each step of 5 ms, and nothing afterwards.
+    fn held(steps: u32, gone: u64, come: u64, names: u64) -> Duration {
+        let (mut burst, begin) = (Burst::default(), Instant::now());
+        let mut at = 0;
+        loop {
+            let flow = if at < steps { Flow { gone, come } } else { Flow::default() };
+            let held = burst.hold(flow, begin + STEP * at, || Ok::<_, ()>(names)).unwrap();
+            if held.is_none() {
+                return STEP * at;
+            }
+            at += 1;
+        }
+    }
+
+    #[test]
+    fn a_few_removals_wait_a_moment_and_no_more() {
+        assert_eq!(held(1, 1, 0, 1000), LISTEN);
+        assert_eq!(held(5, 3, 0, 1000), LISTEN);
+    }
+
+    #[test]
+    fn nothing_waits_where_nothing_goes() {
+        assert_eq!(held(100, 0, 50, 1000), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_burst_is_held_until_it_is_over() {
+        let time = held(1000, 20, 1, 1_000_000);
+        assert!(time >= STEP * 1000 && time <= STEP * 1000 + LOOK_EVERY * 2, "{time:?}");
+    }
+
+    #[test]
+    fn who_replaces_files_is_not_held() {
+        assert_eq!(held(1000, 20, 20, 1_000_000), LISTEN);
+    }
+
+    #[test]
+    fn a_burst_of_a_large_share_is_waited_for_longer_than_one_of_a_small_share() {
+        let small = held(20_000, 10, 0, 1_000_000_000);
+        assert!(small >= HELD && small <= HELD + LOOK_EVERY, "{small:?}");
+        let large = held(20_000, 10, 0, 100_000);
+        assert!(large >= STEP * 20_000, "{large:?}");
+    }
+
+    #[test]
+    fn no_burst_is_waited_for_without_end() {
+        let time = held(u32::MAX, 1000, 0, 1000);
+        assert!(time >= HELD_MAX && time <= HELD_MAX + LOOK_EVERY, "{time:?}");
+    }
+}
