@@ -9,5 +9,6 @@ mod histories;
 mod kills;
 mod replicate;
 mod roles;
+mod roots;
 mod story;
 mod wrong_input;

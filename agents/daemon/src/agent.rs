@@ -95,7 +95,6 @@ impl Agent {
             host: config.host.clone(),
             boot_id: config.boot_id.clone(),
             instance: self.instance.clone(),
-            spec_revision: lock(&self.context.store).revision(),
         }
     }
 

@@ -97,13 +97,13 @@ async fn errands_are_carried_out_and_answered_again_from_the_record() {
     pair.controller.until("mx2", "at the barrier", reached).await;
     assert!(pair.dublin.path("root/b").exists(), "what was written before the barrier is there");
 
-    let compared = pair.controller.errand("mx1", "r-2/1/1", Work::Compare).await;
+    let compared = pair.controller.errand("mx1", "r-2/1/1", Work::Compare { root: None }).await;
     assert!(
         matches!(&compared, ErrandOutcome::Done(r) if r.comparison.as_ref().unwrap().differences == 0),
         "{compared:?}"
     );
     fs::write(pair.dublin.path("root/b"), "not b").unwrap();
-    let compared = pair.controller.errand("mx1", "r-3/1/1", Work::Compare).await;
+    let compared = pair.controller.errand("mx1", "r-3/1/1", Work::Compare { root: None }).await;
     assert!(
         matches!(&compared, ErrandOutcome::Done(r) if r.comparison.as_ref().unwrap().differences > 0),
         "{compared:?}"

@@ -36,16 +36,6 @@ pub enum BatchKind {
     Resync = 3,
 }
 
-/// How a batch was read; see `data-path`, classes of consistency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Class {
-    /// Files may have been read at different times, or while they changed.
-    Fuzzy = 0,
-    /// Each file was read while nobody changed it.
-    FileStable = 1,
-}
-
 /// What a `Node` record says of the content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -103,8 +93,10 @@ pub enum Message {
         orphans: OrphanPolicy,
         set_aside: Option<Epoch>,
     },
-    /// The target is to list what it has, with content hashes, and change nothing.
-    Compare,
+    /// The target is to list what it has, in one root or in all, with content hashes, and change nothing.
+    Compare {
+        root: Option<u32>,
+    },
     /// Target to source: a piece of a listing.
     Listing(Vec<Entry>),
     /// Target to source: the listing is over; `unreadable` entries could not be listed.
@@ -120,7 +112,6 @@ pub enum Message {
     BatchBegin {
         mark: Mark,
         kind: BatchKind,
-        class: Class,
     },
     /// The object at `path` becomes `oid` as it is; its names beyond that one follow as `Link`.
     Adopt {
@@ -287,7 +278,7 @@ impl Message {
                 out.u8(*orphans as u8);
                 out.option(set_aside.as_ref(), |out, epoch| out.u64(epoch.0));
             }
-            Message::Compare => {}
+            Message::Compare { root } => out.option(*root, |out, root| out.u32(root)),
             Message::Listing(entries) => {
                 out.u32(entries.len() as u32);
                 entries.iter().for_each(|entry| out.entry(entry));
@@ -298,10 +289,9 @@ impl Message {
                 out.bytes(path);
                 out.bytes(why.as_bytes());
             }
-            Message::BatchBegin { mark, kind, class } => {
+            Message::BatchBegin { mark, kind } => {
                 out.mark(*mark);
                 out.u8(*kind as u8);
-                out.u8(*class as u8);
             }
             Message::Adopt { oid, root, path } => {
                 out.u64(oid.0);
@@ -376,7 +366,7 @@ impl Message {
                 )?,
                 set_aside: input.option("set aside", |i| Ok(Epoch(i.u64("set aside")?)))?,
             },
-            0x103 => Message::Compare,
+            0x103 => Message::Compare { root: input.option("root", |input| input.u32("root"))? },
             0x104 => Message::Listing(input.entries()?),
             0x105 => Message::ListingEnd { unreadable: input.u64("unreadable")? },
             0x106 => Message::SetAside {
@@ -388,7 +378,6 @@ impl Message {
                 mark: input.mark()?,
                 kind: input
                     .one_of("batch kind", &[BatchKind::Live, BatchKind::Part, BatchKind::Resync], |k| k as u8)?,
-                class: input.one_of("class", &[Class::Fuzzy, Class::FileStable], |c| c as u8)?,
             },
             0x111 => Message::Adopt {
                 oid: Oid(input.u64("oid")?),

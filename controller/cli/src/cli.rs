@@ -9,6 +9,8 @@ use crate::{
     context::{Context, command_line},
     demo,
     exit::{Exit, Failure, Outcome},
+    follow::Progress,
+    log,
     output::{
         Clock, Out, Style,
         style::{Terminal, When},
@@ -46,6 +48,16 @@ struct Global {
     /// No progress and no hints on stderr; errors, warnings and questions stay
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     quiet: bool,
+    /// auto, live, lines, jsonl (objects on stderr) or none
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value = "auto", hide_possible_values = true)]
+    #[arg(hide_default_value = true, help_heading = "Everywhere")]
+    progress: Progress,
+    /// Tell on stderr what is asked of whom, twice: all there is
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    verbose: u8,
+    /// Never show a long text with $PAGER on a terminal
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    no_pager: bool,
     /// Never ask; what needs an answer is refused and names the flag
     #[arg(long, global = true, help_heading = "Everywhere")]
     no_input: bool,
@@ -99,24 +111,30 @@ const PROGRESS_EVERY_LIVE: Duration = Duration::from_secs(2);
 
 impl Cli {
     /// What every command gets, from flags and environment.
-    pub fn context(&self) -> Context {
+    pub fn context(&self) -> Outcome<Context> {
+        if self.global.progress == Progress::Live && !io::stdout().terminal() {
+            return Err(Failure::new(Exit::Malformed, "--progress live needs a terminal; --progress lines does not"));
+        }
         let stderr = io::stderr().terminal();
         let asked = std::env::var("STANDIN_PROGRESS_INTERVAL").ok();
         let asked = asked.and_then(|text| text.parse::<model::units::Period>().ok()).map(|period| period.0);
         let usual = if stderr { PROGRESS_EVERY_LIVE } else { PROGRESS_EVERY };
         let name = std::iter::once("standin".to_owned());
         let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
-        Context {
+        Ok(Context {
             client: Client::new(self.global.socket.clone()),
             out: Out::stdout(),
             style: Style::detect(self.global.color, self.global.ascii, &io::stdout()),
             talk: Style::detect(self.global.color, self.global.ascii, &io::stderr()),
             clock: Clock::system(),
             quiet: self.global.quiet,
+            progress: self.global.progress,
+            verbose: self.global.verbose,
+            pages: !self.global.no_pager,
             asks: stderr && io::stdin().terminal() && !self.global.no_input,
             typed: command_line(name.chain(args)),
             progress_every: asked.filter(|period| !period.is_zero()).unwrap_or(usual),
-        }
+        })
     }
 }
 
@@ -126,6 +144,7 @@ pub fn carry_out(cx: &mut Context, command: Command) -> Outcome {
         Command::Here(here) => return here.run(cx),
         Command::Asks(asks) => asks,
     };
+    log::start(cx.verbose)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?;
     let outcome = runtime.block_on(asks.run(cx));

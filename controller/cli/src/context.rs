@@ -2,7 +2,8 @@
 
 use crate::{
     client::Client,
-    output::{Clock, Out, Style, stream::say},
+    follow::Progress,
+    output::{Clock, Out, Style, pager, stream::say},
 };
 use std::time::Duration;
 
@@ -17,6 +18,12 @@ pub struct Context {
     pub clock: Clock,
     /// Whether progress and hints are left out.
     pub quiet: bool,
+    /// How much is told of what goes on.
+    pub progress: Progress,
+    /// How often `-v` was given.
+    pub verbose: u8,
+    /// Whether a long text may be shown with a pager.
+    pub pages: bool,
     /// Whether there is a person who can answer a question.
     pub asks: bool,
     /// The command as it was typed, ready to paste.
@@ -30,6 +37,22 @@ impl Context {
     pub fn hint(&self, text: &str) {
         if !self.quiet {
             say(text);
+        }
+    }
+
+    /// Says how far something is.
+    pub fn tell(&self, text: &str) {
+        match self.progress {
+            Progress::None => {}
+            Progress::Jsonl => say(&serde_json::json!({ "progress": text.trim() }).to_string()),
+            Progress::Auto | Progress::Live | Progress::Lines => self.hint(text),
+        }
+    }
+
+    /// Shows a text that may be long: a page at a time where somebody can turn it.
+    pub fn page(&mut self, lines: &[String]) {
+        if !(self.pages && self.out.terminal() && pager::show(lines)) {
+            self.out.lines(lines);
         }
     }
 }

@@ -1,31 +1,24 @@
-//! What the two daemons have in common: their log, their end, and the failpoint of a test.
+//! What the two daemons have in common: their start, their end, and the failpoint of a test.
 
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
+    log::{self, LogFormat},
 };
 use std::{error::Error, future::Future, io};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-
-/// Form of the log on stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
 
 /// Threads of a daemon, besides those that wait for disks.
 const WORKERS: usize = 4;
 
 /// Runs a daemon until it ends or a signal asks it to.
-pub fn run<E, F>(log: LogFormat, serve: impl FnOnce(CancellationToken) -> F) -> Outcome
+pub fn run<E, F>(log: LogFormat, verbose: u8, serve: impl FnOnce(CancellationToken) -> F) -> Outcome
 where
     E: Error + 'static,
     F: Future<Output = Result<(), E>>,
 {
-    start_log(log)?;
+    log::start_daemon(log, verbose)?;
     arm_failpoint()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(|error| cannot_start(&error))?;
@@ -50,18 +43,6 @@ pub fn failed(error: &dyn Error) -> Failure {
         source = cause.source();
     }
     failure
-}
-
-fn start_log(format: LogFormat) -> Outcome<()> {
-    let asked = std::env::var("STANDIN_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::try_new(&asked)
-        .map_err(|error| Failure::new(Exit::Malformed, format!("STANDIN_LOG={asked} is not a filter: {error}")))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = match format {
-        LogFormat::Json => log.json().try_init(),
-        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-    };
-    started.map_err(|error| Failure::new(Exit::Failed, format!("the log cannot be started: {error}")))
 }
 
 /// `STANDIN_FAILPOINT=NAME:COUNT` is for tests that kill the process at a named place.

@@ -23,6 +23,20 @@ pub enum RunOutput {
     Jsonl,
 }
 
+/// How much is told of what goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Progress {
+    /// Live on a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// Rewritten in place.
+    Live,
+    Lines,
+    /// Objects on stderr.
+    Jsonl,
+    None,
+}
+
 /// Time between two looks at a run from which nothing is heard.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Time between two drawings of a live list.
@@ -34,7 +48,7 @@ const WAIT_MAX: Duration = Duration::from_secs(365 * 86_400);
 pub async fn follow(cx: &mut Context, run: RunView, output: RunOutput, limit: Option<Duration>) -> Outcome {
     let mut screen = Screen::new(cx, output);
     let last = look_on(cx, &mut screen, run, limit).await?;
-    screen.end(cx, &last.run)?;
+    end(cx, &last.run, output)?;
     match last.why {
         End::Over if last.run.state == RunState::Done => Ok(Exit::Done),
         End::Over => Ok(Exit::Failed),
@@ -144,20 +158,26 @@ enum Screen {
     Objects {
         tracker: show::stream::Tracker,
         begun: bool,
+        /// With `false` on stderr.
+        data: bool,
     },
-    /// Only the result, at the end.
-    Result,
+    /// Only the result, at the end, or what the verb makes of it.
     Nothing,
 }
 
 impl Screen {
     fn new(cx: &Context, output: RunOutput) -> Self {
+        let tracker = show::stream::Tracker::default();
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        match output {
-            RunOutput::Json => Self::Result,
-            RunOutput::Jsonl => Self::Objects { tracker: show::stream::Tracker::default(), begun: false },
-            RunOutput::Text if cx.out.terminal() && !dumb => Self::Live { drawn: 0, headed: false },
-            RunOutput::Text => Self::Lines(show::stream::Tracker::default()),
+        let live = Self::Live { drawn: 0, headed: false };
+        match (output, cx.progress) {
+            (RunOutput::Jsonl, _) => Self::Objects { tracker, begun: false, data: true },
+            (_, Progress::Jsonl) => Self::Objects { tracker, begun: false, data: false },
+            (RunOutput::Json, _) => Self::Nothing,
+            (RunOutput::Text, Progress::None) => Self::Nothing,
+            (RunOutput::Text, Progress::Live) => live,
+            (RunOutput::Text, Progress::Auto) if cx.out.terminal() && !dumb => live,
+            (RunOutput::Text, Progress::Auto | Progress::Lines) => Self::Lines(tracker),
         }
     }
 
@@ -185,15 +205,17 @@ impl Screen {
                     }
                 }
             }
-            Self::Objects { tracker, begun } => {
-                if !std::mem::replace(begun, true) {
-                    machine::json_line(&mut cx.out, &show::stream::first_object())?;
-                }
-                for told in tracker.changes(run) {
-                    machine::json_line(&mut cx.out, &show::stream::object(run, &told))?;
+            Self::Objects { tracker, begun, data } => {
+                let first = (!std::mem::replace(begun, true)).then(show::stream::first_object);
+                let told = tracker.changes(run).into_iter().map(|told| show::stream::object(run, &told));
+                for object in first.into_iter().chain(told) {
+                    match data {
+                        true => machine::json_line(&mut cx.out, &object)?,
+                        false => say(&machine::value(&object)?.to_string()),
+                    }
                 }
             }
-            Self::Result | Self::Nothing => {}
+            Self::Nothing => {}
         }
         Ok(())
     }
@@ -205,28 +227,26 @@ impl Screen {
             *drawn = 0;
         }
     }
+}
 
-    fn end(&self, cx: &mut Context, run: &RunView) -> Outcome<()> {
-        let over = run.state != RunState::Running;
-        match self {
-            Self::Result => {
-                let mut result = machine::value(run)?;
-                if let Some(fields) = result.as_object_mut() {
-                    fields.insert("schema".to_owned(), wire::api::RUN_SCHEMA.into());
-                }
-                machine::json(&mut cx.out, &result)?;
+/// What is said once nobody looks on any more.
+fn end(cx: &mut Context, run: &RunView, output: RunOutput) -> Outcome<()> {
+    let over = run.state != RunState::Running;
+    match output {
+        RunOutput::Json => {
+            let mut result = machine::value(run)?;
+            if let Some(fields) = result.as_object_mut() {
+                fields.insert("schema".to_owned(), wire::api::RUN_SCHEMA.into());
             }
-            Self::Live { .. } | Self::Lines(_) if over => {
-                if run.state == RunState::Done {
-                    cx.out.lines(&show::run::conclusion(run, cx.style));
-                } else {
-                    say(&show::run::conclusion(run, cx.talk).join("\n"));
-                }
-            }
-            _ => {}
+            machine::json(&mut cx.out, &result)?;
         }
-        Ok(())
+        RunOutput::Text if over && run.state == RunState::Done => {
+            cx.out.lines(&show::run::conclusion(run, cx.style));
+        }
+        RunOutput::Text if over => say(&show::run::conclusion(run, cx.talk).join("\n")),
+        RunOutput::Text | RunOutput::Jsonl => {}
     }
+    Ok(())
 }
 
 /// Writes `lines` over the `drawn` lines above the cursor; lines are cut so that none takes two rows.

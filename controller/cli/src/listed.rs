@@ -23,6 +23,8 @@ pub trait Listed: Serialize + DeserializeOwned + Clone + 'static {
     fn of(event: WatchEvent) -> Option<Self>;
     /// What has to differ for a change to be worth a line; lag changes all the time.
     fn essence(&self) -> String;
+    /// Columns that a wide list leaves out in all but the first of the rows that belong together.
+    const LEFT_OUT: usize = 0;
     /// What a list can be sorted by.
     const FIELDS: &'static [Field<Self>];
 }
@@ -57,6 +59,7 @@ impl Listed for StoredScenario {
         format!("{:?} {:?} {} {active:?} {}", status.state, status.health, status.why, status.observed_generation)
     }
 
+    const LEFT_OUT: usize = 4;
     const FIELDS: &'static [Field<Self>] = sorted::SCENARIOS;
 }
 

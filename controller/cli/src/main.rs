@@ -16,6 +16,7 @@ mod exit;
 mod files;
 mod follow;
 mod listed;
+mod log;
 mod order;
 mod output;
 mod prompt;
@@ -41,14 +42,19 @@ fn run() -> Exit {
             return if error.use_stderr() { Exit::Malformed } else { Exit::Done };
         }
     };
-    let mut cx = cli.context();
+    let mut cx = match cli.context() {
+        Ok(cx) => cx,
+        Err(failure) => return failed(&failure, output::Style::default()),
+    };
     let outcome = cli::carry_out(&mut cx, cli.command);
     let outcome = match cx.out.finish() {
         Some(error) => Err(Failure::new(Exit::Failed, format!("the output could not be written: {error}"))),
         None => outcome,
     };
-    outcome.unwrap_or_else(|failure| {
-        say(&show::failure::lines(&failure, cx.talk).join("\n"));
-        failure.exit
-    })
+    outcome.unwrap_or_else(|failure| failed(&failure, cx.talk))
+}
+
+fn failed(failure: &Failure, style: output::Style) -> Exit {
+    say(&show::failure::lines(failure, style).join("\n"));
+    failure.exit
 }

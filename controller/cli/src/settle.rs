@@ -82,7 +82,7 @@ pub async fn wait(cx: &mut Context, wanted: Vec<Wanted>, limit: Option<Duration>
         return Ok(Exit::Done);
     }
     let names = left.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    cx.hint(&format!("Waiting for {names} to be protected; Ctrl-C leaves, the work goes on"));
+    cx.tell(&format!("Waiting for {names} to be protected; Ctrl-C leaves, the work goes on"));
     let begin = Instant::now();
     let deadline = begin + limit.unwrap_or(WAIT_MAX).min(WAIT_MAX);
     let mut interrupts = interrupts()?;
@@ -98,10 +98,10 @@ pub async fn wait(cx: &mut Context, wanted: Vec<Wanted>, limit: Option<Duration>
                     let list: List<StoredScenario> = cx.client.get("/v1/scenarios").await?;
                     list.items.iter().try_for_each(|seen| take(cx, &mut left, seen, begin))?;
                 }
-                Change::Lost(_) => cx.hint("  the controller does not answer; waiting for it"),
+                Change::Lost(_) => cx.tell("  the controller does not answer; waiting for it"),
                 Change::Ended(failure) => return Err(failure),
             },
-            _ = tell.tick() => left.iter().for_each(|(name, (_, why))| cx.hint(&format!("  {name}: {why}"))),
+            _ = tell.tick() => left.iter().for_each(|(name, (_, why))| cx.tell(&format!("  {name}: {why}"))),
             _ = interrupts.recv() => return Err(not_yet("left", &left)),
             () = sleep_until(deadline) => return Err(not_yet("the time given with --timeout is over", &left)),
         }
@@ -121,7 +121,7 @@ fn take(
     };
     match standing(wanted, &seen.status) {
         Standing::Settled(how) => {
-            cx.hint(&format!("  {name}: {how}, after {}", amount::took(begin.elapsed())));
+            cx.tell(&format!("  {name}: {how}, after {}", amount::took(begin.elapsed())));
             left.remove(&name);
         }
         Standing::Waiting(now) => *why = now,

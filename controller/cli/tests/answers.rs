@@ -314,6 +314,50 @@ fn a_list_is_sorted_in_every_form() {
 }
 
 #[test]
+fn a_list_has_the_columns_asked_for_and_is_csv() {
+    let controller = FakeController::start();
+    controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Degraded)]));
+    let said = controller.run(&["get", "scenarios", "--columns", "Health,name,spool"]);
+    assert_eq!((said.code, said.out.lines().next()), (Some(0), Some("HEALTH     NAME   SPOOL")), "{}", said.err);
+    let said = controller.run(&["get", "sc", "-o", "csv", "--columns", "name,health"]);
+    assert_eq!(said.out, "name,health\nmail,degraded\n");
+    let said = controller.run(&["get", "sc", "-o", "csv", "--columns", "name", "--no-headers"]);
+    assert_eq!(said.out, "mail\n");
+    let said = controller.run(&["get", "sc", "--columns", "name,colour"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("there is no column \"colour\"; there are name, state, health"), "{}", said.err);
+    let at =
+        EventView { id: 1, at: model::Timestamp(1_795_163_582_250), message: "a, b".into(), ..EventView::default() };
+    controller.json("GET /v1/events", &List::new(vec![at]));
+    let said = controller.run(&["events", "-o", "csv", "--columns", "time,message"]);
+    assert_eq!(said.out, "time,message\n2026-11-20T08:33:02Z,\"a, b\"\n");
+}
+
+#[test]
+fn progress_is_told_as_it_is_wanted() {
+    let with = |more: &[&str]| switching(run(RunState::Done, "reached")).run(&[&SWITCHOVER[..], more].concat());
+    let lines = with(&["--progress", "lines"]);
+    assert!(lines.out.contains("r-1 step 1/1 fence ok"), "{}", lines.out);
+    let none = with(&["--progress", "none"]);
+    assert!(!none.out.contains("step 1/1") && none.out.contains("mail is active on mx2."), "{}", none.out);
+    let objects = with(&["--progress", "jsonl", "-o", "json"]);
+    let told: Vec<serde_json::Value> = objects.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(told.iter().any(|told| told["event"] == "runStarted"), "{told:?}");
+    let result: serde_json::Value = serde_json::from_str(&objects.out).unwrap();
+    assert_eq!(result["state"], "done", "stdout is the result alone");
+}
+
+#[test]
+fn verbose_tells_what_is_asked_on_stderr() {
+    let controller = FakeController::start();
+    controller.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
+    assert_eq!(controller.run(&["get", "runs", "-o", "name"]).err, "no runs\n");
+    let said = controller.run(&["get", "runs", "-o", "name", "-v"]);
+    assert!(said.err.contains("the controller answered") && said.err.contains("/v1/runs"), "{}", said.err);
+    assert_eq!(said.out, "");
+}
+
+#[test]
 fn quiet_leaves_out_progress_and_hints_and_no_error() {
     let controller = FakeController::start();
     controller.json("GET /v1/scenarios", &List::new(vec![stored(ScenarioState::Protecting, Health::Degraded)]));

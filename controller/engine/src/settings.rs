@@ -32,6 +32,10 @@ impl Settings<'_> {
         self.spec.members().map(|(member, host)| Place { member, host: host.clone() }).collect()
     }
 
+    pub fn has_root(&self, name: &RootName) -> bool {
+        self.spec.primary.roots.iter().any(|root| root.name == *name)
+    }
+
     /// The names of the services in starting order.
     pub fn services(&self) -> Vec<String> {
         self.spec.services.commands.iter().map(|service| service.name.clone()).collect()

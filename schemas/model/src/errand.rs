@@ -45,8 +45,8 @@ pub enum Work {
     Checks,
     /// Copy until equal from a full comparison, on every outgoing stream.
     Synchronize,
-    /// Compare both sides fully and change nothing.
-    Compare,
+    /// Compare both sides fully, in one root or in all, and change nothing.
+    Compare { root: Option<RootName> },
     /// Write a new identity for a root that was halted.
     AdoptRoot { root: RootName },
 }

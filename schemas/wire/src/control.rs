@@ -20,7 +20,7 @@ pub const GREETING_BYTES_MAX: usize = 64 << 10;
 #[serde(rename_all = "camelCase")]
 pub enum ToController {
     /// First message of a joined agent.
-    Hello { protocol: u32, version: String, host: HostName, boot_id: String, instance: String, spec_revision: u64 },
+    Hello { protocol: u32, version: String, host: HostName, boot_id: String, instance: String },
     /// First and only request of an agent that has no certificate yet.
     Join { protocol: u32, host: HostName, token_id: String, token_secret: String, certificate_request: String },
     /// Everything the agent sees now; the newest replaces all older ones.

@@ -41,7 +41,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// does not stays begun, and is interrupted.
 pub async fn carry_out(part: Arc<Part>, id: ErrandId, work: Work, withdraw: CancellationToken) {
     let grace = match work {
-        Work::Redirect { .. } | Work::Compare => STOP_GRACE,
+        Work::Redirect { .. } | Work::Compare { .. } => STOP_GRACE,
         _ => Duration::ZERO,
     };
     let performing = perform(&part, &id, work);
@@ -78,7 +78,7 @@ async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOu
         }
         Work::Checks => check_all(part).await,
         Work::Synchronize => synchronize(part, id).await,
-        Work::Compare => compare(part, id).await,
+        Work::Compare { root } => compare(part, id, root).await,
         Work::AdoptRoot { root } => adopt(part, root).await,
     }
 }
@@ -203,12 +203,12 @@ fn describe(link: &OutLink) -> String {
     }
 }
 
-async fn compare(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, String> {
+async fn compare(part: &Arc<Part>, id: &ErrandId, root: Option<RootName>) -> Result<ErrandOutcome, String> {
     let links = links(part).await?;
     let mut whole = Comparison::default();
     for link in &links {
         lock(&part.errands).note(id, format!("comparing with {}", link.line.stream.target));
-        let one = compare_one(part, &link.line.stream, link.line.source.clone()).await?;
+        let one = compare_one(part, &link.line.stream, root.clone(), link.line.source.clone()).await?;
         whole.entries += one.entries;
         whole.bytes += one.bytes;
         whole.differences += one.differences;
@@ -229,11 +229,16 @@ async fn compare(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, Strin
 }
 
 /// Compares over a connection of its own; the stream goes on beside it. Ended early, it leaves nothing behind.
-async fn compare_one(part: &Part, stream: &Stream, source: Source) -> Result<Comparison, String> {
+async fn compare_one(
+    part: &Part,
+    stream: &Stream,
+    root: Option<RootName>,
+    source: Source,
+) -> Result<Comparison, String> {
     let (peer, pump) = dial::open(&part.context, &part.scenario, stream).await.map_err(|e| text::chain(&e))?;
     let target = stream.target.clone();
     let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| {
-        source::compare(&source, target.as_str(), peer, stop)
+        source::compare(&source, target.as_str(), root.as_ref(), peer, stop)
     };
     let ended = session::run(format!("compare {}", stream.id()), peer, pump, &part.stop, work).await;
     ended.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))

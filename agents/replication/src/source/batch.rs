@@ -3,7 +3,7 @@
 use super::SourceError;
 use crate::{
     index::{Gap, GapName, Index},
-    message::{BatchDigest, BatchKind, Class, Content, Message},
+    message::{BatchDigest, BatchKind, Content, Message},
     meta::{Meta, ObjectKind, Oid},
     spool::{HEADER_BYTES, Spool, SpoolError},
 };
@@ -34,7 +34,6 @@ pub(super) struct Batch<'a> {
     before: HashMap<(Oid, Box<[u8]>), Option<Oid>>,
     /// Objects all of whose names are said again.
     relinked: HashSet<Oid>,
-    class: Class,
     digest: BatchDigest,
     /// Objects without content, which are said once, as they are at the end of the batch.
     plain: BTreeMap<Oid, Meta>,
@@ -61,7 +60,6 @@ impl<'a> Batch<'a> {
             names: Vec::new(),
             before: HashMap::new(),
             relinked: HashSet::new(),
-            class: Class::FileStable,
             digest: BatchDigest::default(),
             plain: BTreeMap::new(),
             removals: 0,
@@ -74,8 +72,7 @@ impl<'a> Batch<'a> {
             }
         }
         if batch.sink == Sink::Spool {
-            // The class is not known yet, and what reads it is told by the end of a batch that it is whole.
-            let begin = Message::BatchBegin { mark, kind: BatchKind::Live, class: Class::Fuzzy };
+            let begin = Message::BatchBegin { mark, kind: BatchKind::Live };
             batch.spool.append(&begin).or_else(|error| batch.overflow(error))?;
         }
         Ok(batch)
@@ -178,10 +175,6 @@ impl<'a> Batch<'a> {
 
     pub fn relink(&mut self, oid: Oid) {
         self.relinked.insert(oid);
-    }
-
-    pub fn fuzzy(&mut self) {
-        self.class = Class::Fuzzy;
     }
 
     /// Bytes written so far.

@@ -12,7 +12,7 @@ use crate::{
     root::{HeldRoot, Side},
     session::SessionError,
 };
-use model::{MemberName, errand::Comparison};
+use model::{MemberName, RootName, errand::Comparison};
 use std::{
     sync::atomic::AtomicBool,
     time::{Duration, Instant},
@@ -24,11 +24,12 @@ const ROUNDS: u32 = 3;
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 const LISTING_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Compares everything with the target at the other end of `peer`. When changes flowed meanwhile and differences were
+/// Compares one root, or all of them, with the target at the other end of `peer`. When changes flowed meanwhile and differences were
 /// found, it is done again, three times at most.
 pub fn compare(
     source: &Source,
     target: &str,
+    only: Option<&RootName>,
     peer: &mut dyn Peer,
     stop: &AtomicBool,
 ) -> Result<Comparison, SessionError> {
@@ -38,11 +39,12 @@ pub fn compare(
         return Err(SessionError::Protocol("the target does not begin with what it holds".into()));
     };
     let roots = hold_roots(source)?;
+    let only = only.map(|name| position(&roots, name)).transpose()?;
     let mut round = 1;
     loop {
         let before = settled(source, target, &link)?;
-        link.send(Message::Compare)?;
-        let found = once(&mut link, &roots, target)?;
+        link.send(Message::Compare { root: only })?;
+        let found = once(&mut link, &roots, only, target)?;
         let after = source.barrier(SETTLE_MAX).map_err(session_error)?;
         if found.differences == 0 || before == after || round == ROUNDS {
             return Ok(found);
@@ -73,9 +75,16 @@ fn hold_roots(source: &Source) -> Result<Vec<HeldRoot>, SessionError> {
         .collect()
 }
 
-fn once(link: &mut Link<'_>, roots: &[HeldRoot], target: &str) -> Result<Comparison, SessionError> {
+/// The index of the root of this name.
+fn position(roots: &[HeldRoot], name: &RootName) -> Result<u32, SessionError> {
+    let found = roots.iter().find(|root| root.config.name == *name).map(|root| root.index);
+    found.ok_or_else(|| SessionError::Refused(format!("there is no root {name}")))
+}
+
+fn once(link: &mut Link<'_>, roots: &[HeldRoot], only: Option<u32>, target: &str) -> Result<Comparison, SessionError> {
     let names: Vec<_> = roots.iter().map(|root| root.config.name.clone()).collect();
-    let mut ours = Listing::new(roots, Wanted { digests: true });
+    let ours = only.map_or(roots, |root| std::slice::from_ref(&roots[root as usize]));
+    let mut ours = Listing::new(ours, Wanted { digests: true });
     let mut theirs = Received { link, entries: Vec::new().into_iter(), unreadable: None };
     let mut found = compare::compare(ours.by_ref().map(Ok), theirs.by_ref(), &names, &MemberName::new(target))?;
     // A comparison may end before the other side has said everything.

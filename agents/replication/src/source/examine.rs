@@ -179,7 +179,6 @@ impl Pass<'_, '_> {
             if read.stable {
                 return Ok((meta, stat, Some(read.hash)));
             }
-            self.batch.fuzzy();
             self.pending.later(Instant::now() + FUZZY_AGAIN, Item::Object(oid), Hint::Content);
             return Ok((meta, stat, None));
         }

@@ -3,8 +3,8 @@
 use super::{
     SourceError,
     barrier::Barriers,
-    command::{COMMANDS_MAX, Command},
     burst::Burst,
+    command::{COMMANDS_MAX, Command},
     emptying::Emptying,
     engine::{Engine, Timers},
     hot::HotSet,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     beneath,
     index::{Snapshot, Stored},
-    message::{BatchDigest, BatchKind, Class, Content, Message},
+    message::{BatchDigest, BatchKind, Content, Message},
     meta::{Meta, ObjectKind, Oid},
     meta_io,
     session::SessionError,
@@ -60,7 +60,7 @@ impl<'l, 'a> Parts<'l, 'a> {
     /// Opens a batch of `kind` unless one is open.
     pub fn ensure(&mut self, kind: BatchKind) -> Result<(), SessionError> {
         if self.open.is_none() {
-            self.link.send(Message::BatchBegin { mark: self.mark, kind, class: Class::Fuzzy })?;
+            self.link.send(Message::BatchBegin { mark: self.mark, kind })?;
             self.open = Some(Open { digest: BatchDigest::default(), objects: 0, bytes: 0 });
         }
         Ok(())

@@ -1,5 +1,5 @@
 use super::{Spool, SpoolError, SpoolLimits, writer::Opened};
-use crate::message::{BatchKind, Class, Message};
+use crate::message::{BatchKind, Message};
 use crate::meta::Oid;
 use model::{Epoch, Mark};
 use std::{fs, path::Path};
@@ -12,7 +12,7 @@ fn mark(batch: u64) -> Mark {
 
 fn write(spool: &mut Spool, batch: u64, size: usize) -> Result<(), SpoolError> {
     spool.begin(batch)?;
-    spool.append(&Message::BatchBegin { mark: mark(batch), kind: BatchKind::Live, class: Class::Fuzzy })?;
+    spool.append(&Message::BatchBegin { mark: mark(batch), kind: BatchKind::Live })?;
     spool.append(&Message::Data { oid: Oid(batch), offset: 0, bytes: vec![batch as u8; size] })?;
     spool.append(&Message::BatchEnd { mark: mark(batch), records: 1, digest: [0; 32] })?;
     spool.sync()?;

@@ -48,7 +48,7 @@ impl Session<'_> {
         let Position { lineage, synced, dirty, drifted } = self.target.recovered()?;
         self.peer.send(Message::Welcome { lineage, synced, dirty: dirty || drifted })?;
         match self.receive(FIRST_MESSAGE_MAX)? {
-            Message::Compare => self.compare(),
+            Message::Compare { root } => self.compare(root),
             Message::Continue { lineage, from } => {
                 let position = self.target.take_over(self.number)?;
                 if position.lineage.as_ref() != Some(&lineage) || position.synced != Some(from) || position.dirty {
@@ -61,7 +61,7 @@ impl Session<'_> {
                 self.target.take_over(self.number)?;
                 self.owned(|engine| engine.begin_mirror(&lineage, orphans, set_aside))?;
                 self.target.clear_problems();
-                self.send_listing(hash)?;
+                self.send_listing(hash, None)?;
                 self.follow(DECISION_MAX)
             }
             Message::Failed { why } => Err(SessionError::Refused(why)),
@@ -97,11 +97,11 @@ impl Session<'_> {
         self.target.with_engine(Some(self.number), work)
     }
 
-    fn compare(&mut self) -> Result<()> {
+    fn compare(&mut self, mut asked: Option<u32>) -> Result<()> {
         loop {
-            self.send_listing(true)?;
+            self.send_listing(true, asked)?;
             match self.receive(DECISION_MAX) {
-                Ok(Message::Compare) => {}
+                Ok(Message::Compare { root }) => asked = root,
                 Ok(_) => return Err(SessionError::Protocol("a comparison changes nothing".to_owned())),
                 Err(SessionError::Peer(PeerError::Ended)) => return Ok(()),
                 Err(e) => return Err(e),
@@ -109,11 +109,17 @@ impl Session<'_> {
         }
     }
 
-    fn send_listing(&mut self, digests: bool) -> Result<()> {
+    fn send_listing(&mut self, digests: bool, only: Option<u32>) -> Result<()> {
         let roots = self.target.with_engine(None, |engine| Ok(engine.roots()))?;
+        let roots = match only {
+            None => roots.as_slice(),
+            Some(root) => roots.get(root as usize).map(std::slice::from_ref).ok_or_else(|| {
+                SessionError::Protocol(format!("root {root} was asked for and there are {}", roots.len()))
+            })?,
+        };
         let stop = self.stop;
         let alive = || if stop.load(Relaxed) { Err(SessionError::Stopped) } else { Ok(()) };
-        mirror::send_listing(&roots, digests, self.peer, alive)
+        mirror::send_listing(roots, digests, self.peer, alive)
     }
 
     /// Takes what the source sends, until the session ends.

@@ -52,8 +52,10 @@ impl Client {
 
     async fn ask(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Outcome<Value> {
         let changes = method == Method::POST;
+        let (asked, begin) = (method.clone(), std::time::Instant::now());
         let response = self.send(method, path, body).await?;
         let status = response.status().as_u16();
+        tracing::debug!(method = %asked, path, status, took = ?begin.elapsed(), "the controller answered");
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| broken(changes, &self.socket, &error.to_string()))?.to_bytes();
         if (200..300).contains(&status) {

@@ -4,8 +4,9 @@ use super::version;
 use crate::{
     config,
     context::Context,
-    daemon::{self, LogFormat},
+    daemon,
     exit::{Exit, Failure, Outcome},
+    log::LogFormat,
 };
 use model::HostName;
 use std::{
@@ -85,7 +86,7 @@ pub fn run(cx: &mut Context, args: Agent) -> Outcome {
         boot_id: daemon::boot_id()?,
     };
     let out = &mut cx.out;
-    daemon::run(args.log_format, |stop| {
+    daemon::run(args.log_format, cx.verbose, |stop| {
         agent::serve(config, stop, |ready| out.line(&format!("ready replication={}", ready.listen_addr)))
     })
 }

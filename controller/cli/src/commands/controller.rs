@@ -1,12 +1,7 @@
 //! `standin controller`: the daemon that decides.
 
 use super::version;
-use crate::{
-    config,
-    context::Context,
-    daemon::{self, LogFormat},
-    exit::Outcome,
-};
+use crate::{config, context::Context, daemon, exit::Outcome, log::LogFormat};
 use std::path::PathBuf;
 
 /// Run the controller
@@ -41,7 +36,7 @@ pub fn run(cx: &mut Context, args: &Controller) -> Outcome {
         version: version::OWN.to_owned(),
     };
     let out = &mut cx.out;
-    daemon::run(args.log_format, |stop| {
+    daemon::run(args.log_format, cx.verbose, |stop| {
         controller::serve(config, stop, |ready| out.line(&format!("ready agents={}", ready.agent_addr)))
     })
 }

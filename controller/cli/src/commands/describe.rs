@@ -57,7 +57,7 @@ pub async fn run(cx: &mut Context, args: Describe) -> Outcome {
             show::describe::run(&item, &cx.clock, cx.style)
         }
     };
-    cx.out.lines(&lines);
+    cx.page(&lines);
     Ok(Exit::Done)
 }
 

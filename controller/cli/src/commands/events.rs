@@ -7,7 +7,7 @@ use crate::{
     exit::{Exit, Outcome},
     follow::interrupts,
     order::period,
-    output::machine,
+    output::{Columns, columns, machine},
     show::lists,
 };
 use model::{units::Period, view::EventView};
@@ -39,7 +39,9 @@ pub struct Events {
     /// Go on with a line for each new event
     #[arg(short, long)]
     watch: bool,
-    /// table or json
+    #[command(flatten)]
+    columns: Columns,
+    /// table, json or csv
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     output: Output,
 }
@@ -48,6 +50,7 @@ pub struct Events {
 enum Output {
     Table,
     Json,
+    Csv,
 }
 
 impl Events {
@@ -63,13 +66,16 @@ impl Events {
 }
 
 pub async fn run(cx: &mut Context, args: Events) -> Outcome {
+    args.columns.check(args.output != Output::Json)?;
     let since = args.since.map(|period| cx.clock.now().0.saturating_sub(period.0.as_millis() as u64).to_string());
     let events = list(cx, &args, since.as_deref()).await?;
     let mut last = events.last().map_or(0, |event| event.id);
-    let table = lists::events(&events, &cx.clock);
+    let clock = if args.output == Output::Csv { cx.clock.for_machines() } else { cx.clock.clone() };
+    let table = args.columns.shape(lists::events(&events, &clock))?;
     match args.output {
         Output::Json if args.watch => events.iter().try_for_each(|event| machine::json_line(&mut cx.out, event))?,
         Output::Json => machine::json(&mut cx.out, &List::new(events))?,
+        Output::Csv => cx.out.text(&columns::csv(&table)?),
         Output::Table if table.is_empty() && !args.watch => cx.hint("no events"),
         Output::Table => cx.out.lines(&table.render(cx.style)),
     }
@@ -95,11 +101,11 @@ pub async fn run(cx: &mut Context, args: Events) -> Outcome {
             Change::Ended(failure) => return Err(failure),
         };
         for event in fresh.iter().filter(|event| event.id > last) {
-            if args.output == Output::Json {
-                machine::json_line(&mut cx.out, event)?;
-            } else {
-                let line = lists::events(std::slice::from_ref(event), &cx.clock).without_header().at_least(&widths);
-                cx.out.lines(&line.render(cx.style));
+            let one = args.columns.shape(lists::events(std::slice::from_ref(event), &clock))?.without_header();
+            match args.output {
+                Output::Json => machine::json_line(&mut cx.out, event)?,
+                Output::Csv => cx.out.text(&columns::csv(&one)?),
+                Output::Table => cx.out.lines(&one.at_least(&widths).render(cx.style)),
             }
         }
         last = fresh.iter().map(|event| event.id).fold(last, u64::max);

@@ -23,6 +23,6 @@ pub fn run(cx: &mut Context, args: &Explain) -> Outcome {
         let failure = Failure::new(Exit::No, format!("there is no code {}", code.escape_debug()));
         return Err(failure.help("standin explain  lists all of them"));
     };
-    cx.out.line(page.trim_end());
+    cx.page(&[page.trim_end().to_owned()]);
     Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     follow::interrupts,
     listed::Listed,
-    output::machine,
+    output::{Columns, Table, columns, machine},
     sorted,
 };
 use model::view::{EventView, RunView};
@@ -18,7 +18,8 @@ use wire::api::{List, StoredHost, StoredScenario};
 #[command(before_help = "Examples:
   standin get scenarios
   standin get scenarios -o wide
-  standin get scenarios --sort-by lag
+  standin get scenarios --sort-by lag --columns name,lag,why
+  standin get scenarios -o csv > scenarios.csv
   standin get sc mail -o yaml
   standin get hosts -l site=dublin -o name
   standin get scenarios -w                   a line for each change
@@ -30,12 +31,11 @@ pub struct Get {
     kind: Kind,
     /// Only this one
     name: Option<String>,
-    /// table, wide, json, yaml or name
+    /// table, wide, json, yaml, name or csv
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     output: Output,
-    /// No column names; for table and wide
-    #[arg(long)]
-    no_headers: bool,
+    #[command(flatten)]
+    columns: Columns,
     /// Only what carries this label; may be repeated
     #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
@@ -66,6 +66,13 @@ enum Output {
     Json,
     Yaml,
     Name,
+    Csv,
+}
+
+impl Output {
+    fn is_tabular(self) -> bool {
+        matches!(self, Self::Table | Self::Wide | Self::Csv)
+    }
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -78,9 +85,7 @@ pub async fn run(cx: &mut Context, args: Get) -> Outcome {
     if no_labels && !args.labels.is_empty() {
         return Err(Failure::new(Exit::Malformed, "runs and events carry no labels"));
     }
-    if args.no_headers && !matches!(args.output, Output::Table | Output::Wide) {
-        return Err(Failure::new(Exit::Malformed, "--no-headers is for table and wide"));
-    }
+    args.columns.check(args.output.is_tabular())?;
     match args.kind {
         Kind::Scenario => list::<StoredScenario>(cx, &args).await,
         Kind::Host => list::<StoredHost>(cx, &args).await,
@@ -119,8 +124,9 @@ fn print<T: Listed>(cx: &mut Context, args: &Get, items: &[T]) -> Outcome<Vec<us
         Output::Json => machine::json(&mut cx.out, &List::new(items.to_vec()))?,
         Output::Yaml => machine::yaml(&mut cx.out, &List::new(items.to_vec()))?,
         Output::Name => items.iter().for_each(|item| cx.out.line(&format!("{}/{}", T::KIND, item.name()))),
+        Output::Csv => cx.out.text(&columns::csv(&table(cx, args, items)?)?),
         Output::Table | Output::Wide => {
-            let table = T::table(items, args.output == Output::Wide, &cx.clock).headers(!args.no_headers);
+            let table = table(cx, args, items)?;
             if !items.is_empty() || args.watch {
                 cx.out.lines(&table.render(cx.style));
             }
@@ -128,6 +134,16 @@ fn print<T: Listed>(cx: &mut Context, args: &Get, items: &[T]) -> Outcome<Vec<us
         }
     }
     Ok(Vec::new())
+}
+
+fn table<T: Listed>(cx: &Context, args: &Get, items: &[T]) -> Outcome<Table> {
+    let wide = args.columns.chosen() || args.output != Output::Table;
+    // Each line of csv stands alone.
+    let table = match args.output {
+        Output::Csv => T::table(items, wide, &cx.clock.for_machines()).repeating(T::LEFT_OUT),
+        _ => T::table(items, wide, &cx.clock),
+    };
+    args.columns.shape(table)
 }
 
 async fn watch<T: Listed>(cx: &mut Context, args: &Get, items: &[T], widths: &[usize]) -> Outcome {
@@ -170,10 +186,14 @@ fn print_change<T: Listed>(cx: &mut Context, args: &Get, item: &T, widths: &[usi
             cx.out.line(&format!("{}/{}", T::KIND, item.name()));
             Ok(())
         }
+        Output::Csv => {
+            let one = table(cx, args, std::slice::from_ref(item))?.without_header();
+            cx.out.text(&columns::csv(&one)?);
+            Ok(())
+        }
         Output::Table | Output::Wide => {
-            let one = std::slice::from_ref(item);
-            let table = T::table(one, args.output == Output::Wide, &cx.clock).without_header().at_least(widths);
-            cx.out.lines(&table.render(cx.style));
+            let one = table(cx, args, std::slice::from_ref(item))?.without_header().at_least(widths);
+            cx.out.lines(&one.render(cx.style));
             Ok(())
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     show,
 };
 use model::{
-    ScenarioName,
+    RootName, ScenarioName,
     view::{RunState, Verb},
 };
 use wire::api::{RunOptions, StoredScenario};
@@ -20,6 +20,7 @@ use wire::api::{RunOptions, StoredScenario};
 #[command(before_help = "Examples:
   standin sync mail
   standin sync mail --compare-only             exit 0: equal, 1: different
+  standin sync mail --compare-only --root mailboxes
   standin sync mail --compare-only -o json")]
 pub struct Sync {
     /// Scenario
@@ -27,6 +28,9 @@ pub struct Sync {
     /// Compare content and all metadata, list the differences, change nothing
     #[arg(long)]
     compare_only: bool,
+    /// Only this root
+    #[arg(long, requires = "compare_only")]
+    root: Option<String>,
     /// Do not ask
     #[arg(long, short, conflicts_with = "compare_only")]
     yes: bool,
@@ -42,7 +46,7 @@ pub async fn run(cx: &mut Context, args: Sync) -> Outcome {
     let order = Order {
         verb,
         scenario: ScenarioName(args.name),
-        options: RunOptions::default(),
+        options: RunOptions { root: args.root.clone().map(RootName), ..RunOptions::default() },
         consent,
         purpose: "compare and copy",
     };
@@ -72,7 +76,7 @@ async fn compare(cx: &mut Context, order: &Order, following: &Following) -> Outc
         return Err(failure.help(format!("standin run show {}", run.id)));
     };
     if following.output == RunOutput::Text {
-        let roots = scenario.spec.primary.roots.len();
+        let roots = if order.options.root.is_some() { 1 } else { scenario.spec.primary.roots.len() };
         cx.out.lines(&show::comparison::lines(comparison, roots, cx.style));
     }
     Ok(if show::comparison::equal(comparison) { Exit::Done } else { Exit::No })

@@ -68,10 +68,15 @@ pub fn say(text: &str) {
 
 /// Columns of the terminal behind stdout; 100 when it does not tell.
 pub fn terminal_width() -> usize {
+    terminal_size().0
+}
+
+/// Columns and rows of the terminal behind stdout; 100 and 24 when it does not tell.
+pub fn terminal_size() -> (usize, usize) {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the pointer is to a live `winsize`, which is what this request fills in.
     let asked = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
-    if asked == 0 && size.ws_col > 0 { usize::from(size.ws_col) } else { 100 }
+    if asked == 0 && size.ws_col > 0 { (size.ws_col.into(), size.ws_row.into()) } else { (100, 24) }
 }
 
 #[cfg(test)]

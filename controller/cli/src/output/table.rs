@@ -80,6 +80,47 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Only these columns, in this order, whatever the case of their names; fails with the names that there are.
+    pub fn columns(mut self, wanted: &[String]) -> Result<Self, Vec<String>> {
+        let names = self.names();
+        let at = |name: &String| names.iter().position(|known| known.eq_ignore_ascii_case(name));
+        let Some(chosen) = wanted.iter().map(at).collect::<Option<Vec<usize>>>() else {
+            return Err(names);
+        };
+        let choose = |row: &Vec<Cell>| chosen.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
+        self.header = self.header.as_ref().map(choose);
+        self.rows = self.rows.iter().map(choose).collect();
+        Ok(self)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.header.iter().flatten().map(|cell| cell.text.to_lowercase()).collect()
+    }
+
+    /// Comma-separated values as of RFC 4180, with lines that end in LF and column names in lower case.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+        if self.header.is_some() {
+            writer.write_record(self.names())?;
+        }
+        for row in &self.rows {
+            writer.write_record(row.iter().map(|cell| &cell.text))?;
+        }
+        let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Says in each row what the one above has said, where a table for people leaves it out.
+    pub fn repeating(mut self, columns: usize) -> Self {
+        for at in 1..self.rows.len() {
+            let (above, row) = self.rows.split_at_mut(at);
+            if row[0].first().is_some_and(|cell| cell.text.is_empty()) {
+                row[0][..columns].clone_from_slice(&above[at - 1][..columns]);
+            }
+        }
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -136,5 +177,19 @@ mod tests {
         assert_eq!(table.render(Style::default()), expected);
         let colored = table.render(Style { color: true, ascii: false });
         assert_eq!(colored[1], "mail          \u{1b}[33mdegraded\u{1b}[0m   two lines", "colour takes no room");
+    }
+
+    #[test]
+    fn columns_are_chosen_and_written_as_csv() {
+        let mut table = Table::new(&["NAME", "LAG", "WHY"]);
+        table.row(vec!["mail".into(), Cell::unknown(), "a, \"b\"\nc".into()]);
+        table.row(vec!["".into(), "1s".into(), "d".into()]);
+        let table = table.repeating(1);
+        assert_eq!(table.csv().unwrap(), "name,lag,why\nmail,?,\"a, \"\"b\"\" c\"\nmail,1s,d\n");
+        assert_eq!(
+            table.clone().columns(&["lag".into(), "Name".into()]).unwrap().csv().unwrap(),
+            "lag,name\n?,mail\n1s,mail\n"
+        );
+        assert_eq!(table.columns(&["size".into()]).unwrap_err(), ["name", "lag", "why"]);
     }
 }

@@ -9,17 +9,23 @@ use model::Timestamp;
 pub struct Clock {
     zone: TimeZone,
     fixed: Option<Timestamp>,
+    for_machines: bool,
 }
 
 impl Clock {
     pub fn system() -> Self {
-        Self { zone: TimeZone::system(), fixed: None }
+        Self { zone: TimeZone::system(), fixed: None, for_machines: false }
     }
 
     /// A clock that stands still, in UTC.
     #[cfg(test)]
     pub fn standing_at(now: Timestamp) -> Self {
-        Self { zone: TimeZone::UTC, fixed: Some(now) }
+        Self { zone: TimeZone::UTC, fixed: Some(now), for_machines: false }
+    }
+
+    /// The same clock, whose `when` and `ago` are RFC 3339 in UTC.
+    pub fn for_machines(&self) -> Self {
+        Self { for_machines: true, ..self.clone() }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -29,6 +35,9 @@ impl Clock {
 
     /// `09:33:18` today, `Mon 10:12` in the last six days, `2026-10-10 08:12 CEST` before.
     pub fn when(&self, at: Timestamp) -> String {
+        if self.for_machines {
+            return utc(at);
+        }
         let (Some(then), Some(now)) = (instant(at), instant(self.now())) else {
             return "?".to_owned();
         };
@@ -50,7 +59,7 @@ impl Clock {
 
     /// `8s ago`.
     pub fn ago(&self, at: Timestamp) -> String {
-        format!("{} ago", amount::age(self.now().since(at)))
+        if self.for_machines { utc(at) } else { format!("{} ago", amount::age(self.now().since(at))) }
     }
 }
 

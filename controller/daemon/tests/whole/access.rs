@@ -112,7 +112,7 @@ async fn another_protocol_and_an_unjoined_host_are_told_so() {
     let identity = fixture.join("mx1").await;
     let mut line = Line::dial(*fixture.address.borrow(), &client_config(&identity).unwrap()).await.unwrap();
     let ToController::Hello { version, host, boot_id, instance, .. } = hello("mx1", "x") else { panic!() };
-    line.say(&ToController::Hello { protocol: 99, version, host, boot_id, instance, spec_revision: 0 }).await.unwrap();
+    line.say(&ToController::Hello { protocol: 99, version, host, boot_id, instance }).await.unwrap();
     assert!(line.refusal().await.contains("protocol"));
     assert!(Timestamp(0) < fixture.token("mx1").await.expires);
 }

@@ -63,7 +63,6 @@ pub fn hello(host: &str, instance: &str) -> ToController {
         host: HostName::from(host),
         boot_id: "boot".to_owned(),
         instance: instance.to_owned(),
-        spec_revision: 0,
     }
 }
 
@@ -237,6 +236,6 @@ fn source(part: &Assignment, mark: Mark) -> SourceStatus {
 
 fn result(work: &Work, mark: Mark) -> ErrandResult {
     let mark = matches!(work, Work::Barrier).then_some(mark);
-    let comparison = matches!(work, Work::Compare).then(Comparison::default);
+    let comparison = matches!(work, Work::Compare { .. }).then(Comparison::default);
     ErrandResult { message: "done".to_owned(), mark, comparison, script: None }
 }

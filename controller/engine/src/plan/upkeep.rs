@@ -5,7 +5,8 @@ use crate::{
     compose::upstream,
     settings::Place,
     steps::{
-        AdoptRootIdentity, CompareSides, ResumeReplication, ReverseReplication, SuspendReplication, SynchronizeAll,
+        AdoptRootIdentity, CompareSides, ResumeReplication, ReverseReplication, Step, SuspendReplication,
+        SynchronizeAll,
     },
     text,
 };
@@ -81,8 +82,14 @@ pub(super) fn synchronize(draft: &mut Draft<'_>) {
 
 pub(super) fn compare(draft: &mut Draft<'_>) {
     if let Some((active, targets)) = both_sides(draft) {
-        draft.title = format!("compare {} with {}", active.host, text::list(&targets));
-        draft.step(CompareSides { active, targets });
+        let root = draft.options.root.clone();
+        if let Some(root) = root.as_ref().filter(|root| !draft.settings.has_root(root)) {
+            let help = vec![format!("standin describe scenario {}", draft.settings.scenario)];
+            draft.block(format!("there is no root {root} in {}", draft.settings.scenario)).help = help;
+        }
+        let step = CompareSides { active, targets, root };
+        draft.title = step.title();
+        draft.step(step);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Asking, COPY_PATIENCE, Found, Progress, Sight, Step, Undo};
 use crate::{settings::Place, text};
-use model::{Errand, Ledger, MemberName, errand::Work};
+use model::{Errand, Ledger, MemberName, RootName, errand::Work};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use std::time::Duration;
 pub struct CompareSides {
     pub active: Place,
     pub targets: Vec<MemberName>,
+    /// Only this one; all of them otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<RootName>,
 }
 
 impl Step for CompareSides {
@@ -20,11 +23,12 @@ impl Step for CompareSides {
     }
 
     fn title(&self) -> String {
-        format!("compare {} with {}", self.active.host, text::list(&self.targets))
+        let what = self.root.as_ref().map(|root| format!("root {root} of ")).unwrap_or_default();
+        format!("compare {what}{} with {}", self.active.host, text::list(&self.targets))
     }
 
     fn ask(&self, cx: &Asking, ledger: &mut Ledger) {
-        let errand = Errand { member: self.active.member.clone(), work: Work::Compare };
+        let errand = Errand { member: self.active.member.clone(), work: Work::Compare { root: self.root.clone() } };
         ledger.errands.insert(cx.errand(), errand);
     }
 

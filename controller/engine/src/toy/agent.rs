@@ -186,7 +186,7 @@ impl Agent {
         if faults.contains(&Fault::ErrandsInterrupted) {
             return ErrandOutcome::Interrupted { message: "the agent was stopped in the middle".to_owned() };
         }
-        let comparison = (*work == Work::Compare).then(Comparison::default);
+        let comparison = matches!(work, Work::Compare { .. }).then(Comparison::default);
         let message = "done".to_owned();
         ErrandOutcome::Done(ErrandResult { message, mark: barrier.then(|| self.mark()), comparison, script: None })
     }

@@ -14,7 +14,6 @@ fn hello() -> ToController {
         host: HostName::from("mx1"),
         boot_id: "b".to_owned(),
         instance: "i".to_owned(),
-        spec_revision: 7,
     }
 }
 

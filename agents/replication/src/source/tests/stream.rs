@@ -118,7 +118,7 @@ impl Pair {
                 drop(theirs);
             });
             let stopping = StopAtEnd(&stop);
-            let found = compare(source, "replica", &mut ours, &stop);
+            let found = compare(source, "replica", None, &mut ours, &stop);
             drop((ours, stopping));
             found.unwrap()
         })

@@ -123,7 +123,7 @@ fn batches_that_are_none() {
     refused("not begun", vec![Message::MirrorEnd { mark: mark(9), complete: true }]);
     refused("outside of such", vec![Message::SetAside { root: 0, path: b"f".to_vec(), why: String::new() }]);
     refused("does not belong", live(&[Message::Adopt { oid: oid(8), root: 0, path: b"f".to_vec() }]));
-    refused("does not belong", live(&[Message::Compare]));
+    refused("does not belong", live(&[Message::Compare { root: None }]));
     refused(
         "taken over twice",
         batch(mark(2), BatchKind::Part, &[Message::Adopt { oid: oid(8), root: 0, path: b"f".to_vec() }]),

@@ -191,7 +191,7 @@ fn a_comparison_runs_beside_and_changes_nothing() {
     let mut beside = rig.session();
     beside.welcome();
     for _ in 0..2 {
-        beside.send(Message::Compare);
+        beside.send(Message::Compare { root: None });
         let listed = beside.listing();
         assert_eq!(listed.len(), 2);
         assert_eq!(listed[1].hash, Some(hash_bytes(b"one")));

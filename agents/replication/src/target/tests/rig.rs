@@ -1,7 +1,7 @@
 //! A target in a temporary directory, and a source that says what a test wants it to.
 
 use crate::content::hash_bytes;
-use crate::message::{BatchDigest, BatchKind, Class, Content, Message, OrphanPolicy};
+use crate::message::{BatchDigest, BatchKind, Content, Message, OrphanPolicy};
 use crate::meta::{Meta, ObjectKind, Oid};
 use crate::peer::{LocalPeer, Peer, PeerError, pair};
 use crate::root::RootConfig;
@@ -82,7 +82,7 @@ pub fn unlink(parent: Oid, name: &str, n: u64) -> Message {
 pub fn batch(mark: Mark, kind: BatchKind, records: &[Message]) -> Vec<Message> {
     let mut digest = BatchDigest::default();
     records.iter().for_each(|record| digest.add(record.kind(), &record.encode()));
-    let mut messages = vec![Message::BatchBegin { mark, kind, class: Class::Fuzzy }];
+    let mut messages = vec![Message::BatchBegin { mark, kind }];
     messages.extend_from_slice(records);
     messages.push(Message::BatchEnd { mark, records: digest.records(), digest: digest.digest() });
     messages
