@@ -6,10 +6,10 @@ use crate::{
     exit::{Exit, Outcome},
     listed::Listed,
     output::{Clock, Style},
-    show::lists,
+    show::{self, lists},
 };
 use model::view::{Health, RunState, RunView};
-use wire::api::{List, StoredHost, StoredScenario};
+use wire::api::{FollowView, List, StoredHost, StoredScenario};
 
 /// The things of one kind that a screen may show.
 pub struct Section<T> {
@@ -75,19 +75,44 @@ pub struct Board {
     pub runs: Option<Section<RunView>>,
     /// Only where everything is shown.
     pub hosts: Option<Section<StoredHost>>,
+    /// What the controller takes manifests from; only where everything is shown.
+    pub follow: Option<FollowView>,
+}
+
+/// How what is followed stands; `None` where nothing is, or the controller cannot.
+async fn followed(cx: &Context) -> Outcome<Option<FollowView>> {
+    match cx.client.get("/v1/follow").await {
+        Ok(view) => Ok(Some(view)),
+        Err(failure) if failure.exit == Exit::No => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 impl Board {
     pub async fn ask(cx: &Context, name: Option<&str>, scenarios_only: bool) -> Outcome<Self> {
         let scenarios = Section::ask(cx, name).await?;
-        let (mut runs, mut hosts) = (None, None);
+        let (mut runs, mut hosts, mut follow) = (None, None, None);
         if !scenarios_only {
             runs = Some(Section::ask(cx, None).await?);
         }
         if !scenarios_only && name.is_none() {
             hosts = Some(Section::ask(cx, None).await?);
+            follow = followed(cx).await?;
         }
-        Ok(Self { scenarios, runs, hosts })
+        Ok(Self { scenarios, runs, hosts, follow })
+    }
+
+    /// Looks again at what is followed, which no watch tells.
+    pub async fn look_at_follow(&mut self, cx: &Context) -> Outcome<()> {
+        if self.hosts.is_none() {
+            return Ok(());
+        }
+        match followed(cx).await {
+            Ok(follow) => self.follow = follow,
+            Err(failure) if failure.exit == Exit::NoAnswer => {}
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
     }
 
     /// Whether every scenario is ok.
@@ -120,6 +145,9 @@ impl Board {
         if !hosts.is_empty() {
             lines.push(String::new());
             lines.extend(lists::hosts(&hosts, false, clock).render(style));
+        }
+        if let Some(warning) = self.follow.as_ref().and_then(|view| show::follow::warning(view, style)) {
+            lines.extend([String::new(), warning]);
         }
         lines
     }

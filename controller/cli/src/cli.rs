@@ -3,8 +3,8 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, plan, resume, run,
-        schema, status, suspend, switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, follow, get, plan, resume,
+        run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
     demo,
@@ -81,6 +81,7 @@ pub enum Asks {
     Events(events::Events),
     Diff(diff::Diff),
     Apply(apply::Apply),
+    Follow(follow::Follow),
     Plan(plan::Plan),
     Switchover(switchover::Switchover),
     Failover(failover::Failover),
@@ -178,6 +179,7 @@ impl Asks {
             Asks::Events(args) => events::run(cx, args).await,
             Asks::Diff(args) => diff::run(cx, &args).await,
             Asks::Apply(args) => apply::run(cx, args).await,
+            Asks::Follow(args) => follow::run(cx, args).await,
             Asks::Plan(args) => plan::run(cx, args).await,
             Asks::Switchover(args) => switchover::run(cx, args).await,
             Asks::Failover(args) => failover::run(cx, args).await,

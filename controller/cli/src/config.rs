@@ -1,5 +1,7 @@
 //! The configuration of the daemons: YAML of the same shape as manifests.
 
+pub mod follow;
+
 use crate::exit::{Exit, Failure, Outcome};
 use model::object::API_VERSION;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -23,6 +25,8 @@ pub struct ControllerSpec {
     pub agent_listen: SocketAddr,
     /// Address that tokens name, where agents cannot use the one above.
     pub advertise: Option<String>,
+    /// Where manifests are taken from without anybody applying them.
+    pub follow: Option<follow::Follow>,
 }
 
 impl Default for ControllerSpec {
@@ -32,6 +36,7 @@ impl Default for ControllerSpec {
             socket: "/run/standin/controller.sock".into(),
             agent_listen: SocketAddr::from(([0, 0, 0, 0], 25002)),
             advertise: None,
+            follow: None,
         }
     }
 }
@@ -88,6 +93,7 @@ pub fn controller(path: &Path) -> Outcome<ControllerSpec> {
     let spec: ControllerSpec = read(path, "ControllerConfig")?;
     absolute(path, "stateDirectory", &spec.state_directory)?;
     absolute(path, "socket", &spec.socket)?;
+    spec.follow.iter().try_for_each(|follow| follow.check(path))?;
     Ok(spec)
 }
 
@@ -163,6 +169,34 @@ mod tests {
         assert_eq!(spec.state_directory, agent_state());
         let config = file("apiVersion: standin/v1alpha1\nkind: ControllerConfig\nspec: {}\n");
         assert_eq!(controller(config.path()).unwrap(), ControllerSpec::default());
+    }
+
+    #[test]
+    fn what_is_followed_is_one_thing() {
+        let config = |follow: &str| {
+            let file =
+                file(&format!("apiVersion: standin/v1alpha1\nkind: ControllerConfig\nspec:\n  follow: {follow}\n"));
+            controller(file.path()).map(|spec| spec.follow.unwrap().settings())
+        };
+        let git = config("{git: {repository: /srv/dr.git}, overlay: production, interval: 5s}").unwrap();
+        assert_eq!((git.overlay.as_deref(), git.interval.as_secs()), (Some("production"), 5));
+        assert_eq!(git.from.name(), "git /srv/dr.git main");
+        assert_eq!(config("{directory: {path: /srv/dr}}").unwrap().from.name(), "directory /srv/dr");
+        for (follow, words) in [
+            ("{}", "exactly one of"),
+            ("{directory: {path: /a}, git: {repository: /b}}", "exactly one of"),
+            ("{directory: {path: dr}}", "not an absolute path"),
+            ("{directory: {path: /a}, interval: 10ms}", "at least 1s"),
+            ("{git: {repository: --upload-pack=touch}}", "a URL or a path"),
+            ("{git: {repository: 'ext::sh -c id'}}", "a URL or a path"),
+            ("{git: {repository: /a, branch: 'a..b'}}", "a branch's name"),
+            ("{git: {repository: /a, path: ../b}}", "within the repository"),
+            ("{git: {repository: /a, prune: true}}", "prune"),
+        ] {
+            let failure = config(follow).unwrap_err();
+            let said = format!("{} {:?}", failure.obstacles[0].message, failure.obstacles[0]);
+            assert!(said.contains(words), "{follow}: {said}");
+        }
     }
 
     #[test]

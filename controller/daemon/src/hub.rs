@@ -1,6 +1,7 @@
 //! What all tasks of the controller share.
 
 use crate::{
+    follow::Followed,
     reconcile::Board,
     sessions::{Bucket, JoinLimits},
     state::{Feed, Posts, Roster, Triggers, now},
@@ -53,6 +54,7 @@ pub struct Hub {
     pub posts: Posts,
     pub feed: Feed,
     pub joins: JoinLimits,
+    pub followed: Followed,
     /// Everything that has to end before the controller does.
     pub tasks: TaskTracker,
     pub board: tokio::sync::Mutex<Board>,
@@ -75,6 +77,7 @@ impl Hub {
             posts: Posts::default(),
             feed: Feed::default(),
             joins: JoinLimits::default(),
+            followed: Followed::default(),
             tasks: TaskTracker::new(),
             board: tokio::sync::Mutex::default(),
             applying: tokio::sync::Mutex::default(),

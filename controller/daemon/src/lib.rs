@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod apply;
+mod follow;
 mod http;
 mod hub;
 mod reconcile;
@@ -19,5 +20,6 @@ mod state;
 mod store;
 mod tokens;
 
+pub use follow::{Follow, From as FollowFrom, Git};
 pub use serve::{Config, Ready, ServeError, serve};
 pub use store::StoreError;

@@ -1,6 +1,7 @@
 //! A controller from start to stop.
 
 use crate::{
+    follow::{self, Follow},
     http::{self, Socket, accounts::Accounts},
     hub::Hub,
     reconcile::{self, LoadError},
@@ -29,6 +30,8 @@ pub struct Config {
     pub agent_listen: SocketAddr,
     /// What agents are told to dial; left out, the address that is listened on.
     pub advertise: Option<String>,
+    /// Where manifests are taken from without anybody applying them.
+    pub follow: Option<Follow>,
     pub version: String,
 }
 
@@ -82,11 +85,15 @@ pub async fn serve(
     let stop = CancellationToken::new();
     // Whatever way this function is left, its tasks are told to stop.
     let _stop_on_drop = stop.clone().drop_guard();
-    let tasks = [
+    let mut tasks = vec![
         start(&hub, "the reconciler", reconcile::reconcile(Arc::clone(&hub), stop.clone())),
         start(&hub, "the agents' listener", sessions::listen(Arc::clone(&hub), listener, tls, stop.clone())),
         start(&hub, "the API", serve_api(Arc::clone(&hub), socket, stop.clone())),
     ];
+    if let Some(from) = config.follow {
+        let kept = follow::keep(Arc::clone(&hub), from, config.state.join("follow"), stop.clone());
+        tasks.push(start(&hub, "following", kept));
+    }
     tracing::info!(%agent_addr, socket = %config.socket.display(), "the controller serves");
     on_ready(Ready { agent_addr });
     let ended = tokio::select! {

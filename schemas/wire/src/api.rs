@@ -12,10 +12,12 @@
 //! | `POST /v1/plans` | `RunRequest` | `PlanView` (with blockers, if any) |
 //! | `POST /v1/runs` | `RunRequest` | `RunView`; 409 stale or busy, 412 refused with `Problem.plan` |
 //! | `POST /v1/runs/ID/resume`, `/v1/runs/ID/abort` | `ResumeRequest`, `AbortRequest` | `RunView` |
+//! | `GET /v1/follow` | | `FollowView`, or 404 where nothing is followed |
+//! | `POST /v1/follow` | | looks now; `FollowView` |
 //! | `POST /v1/tokens` | `TokenRequest` | `Token` |
 
 use model::{
-    HostName, HostSpec, Kind, Ledger, MemberName, Metadata, RootName, ScenarioName, ScenarioSpec,
+    HostName, HostSpec, Kind, Ledger, MemberName, Metadata, RootName, ScenarioName, ScenarioSpec, Timestamp,
     view::{EventView, HostView, PlanView, RunView, ScenarioView, Verb},
 };
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,42 @@ pub struct WatchEvent {
     pub run: Option<RunView>,
     pub event: Option<EventView>,
     pub deleted: Option<String>,
+}
+
+/// How what is followed, a directory or a git repository, stands against what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FollowView {
+    /// Such as `git https://git.example/dr.git main`.
+    pub source: String,
+    pub overlay: Option<String>,
+    pub state: FollowState,
+    /// Why it is not current.
+    pub why: String,
+    /// What belongs to that: findings, differences, what to do.
+    pub facts: Vec<String>,
+    /// What the last look has applied.
+    pub changed: Vec<String>,
+    pub looked_at: Timestamp,
+    /// The commit that was looked at.
+    pub commit: Option<String>,
+    /// The last one that was applied, and when.
+    pub applied_commit: Option<String>,
+    pub applied_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FollowState {
+    /// What is followed is what is stored.
+    #[default]
+    Current,
+    /// It is wrong, or a guard says no; what is stored is from before.
+    Refused,
+    /// Something else was stored since it was applied.
+    Drifted,
+    /// It could not be read, so that nothing is known.
+    Unreadable,
 }
 
 /// A manifest file as its reader found it: the controller reads it again with the same code.

@@ -33,6 +33,7 @@ pub fn run(cx: &mut Context, args: &Controller) -> Outcome {
         socket: spec.socket,
         agent_listen: spec.agent_listen,
         advertise: spec.advertise,
+        follow: spec.follow.map(config::follow::Follow::settings),
         version: version::OWN.to_owned(),
     };
     let out = &mut cx.out;

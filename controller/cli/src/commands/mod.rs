@@ -9,6 +9,7 @@ pub mod diff;
 pub mod events;
 pub mod explain;
 pub mod failover;
+pub mod follow;
 pub mod get;
 pub mod plan;
 pub mod resume;

@@ -77,6 +77,7 @@ async fn watch(cx: &mut Context, args: &Status, board: &mut Board) -> Outcome<()
         }
         let now = board.essence();
         if now != shown {
+            board.look_at_follow(cx).await?;
             if args.output == TextOrJson::Text {
                 cx.out.line("");
             }

@@ -4,11 +4,12 @@ use super::{Refusal, extract::Sent, gate::Person};
 use crate::{apply, hub::Hub, runs, tokens};
 use axum::{
     Extension, Json,
+    body::Bytes,
     extract::{Path, State},
 };
 use model::view::{PlanView, RunView};
 use std::sync::Arc;
-use wire::api::{AbortRequest, ApplyRequest, ApplyResult, ResumeRequest, RunRequest, Token, TokenRequest};
+use wire::api::{AbortRequest, ApplyRequest, ApplyResult, FollowView, ResumeRequest, RunRequest, Token, TokenRequest};
 
 type Shared = State<Arc<Hub>>;
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -61,6 +62,15 @@ pub async fn abort(
 ) -> Answer<RunView> {
     let own = Arc::clone(&hub);
     hub.detached(async move { runs::abort(&own, &id, request, &by).await }).await.map(Json)
+}
+
+/// A hook of a git server, or a person, who does not want to wait for the interval.
+pub async fn follow(State(hub): Shared, _whatever_a_hook_says: Bytes) -> Answer<FollowView> {
+    if hub.followed.view().is_none() {
+        return Err(super::reads::nothing_is_followed());
+    }
+    let looked = hub.followed.look_now().await;
+    looked.map(Json).ok_or_else(|| Refusal::failed("the look was not over in time; it goes on"))
 }
 
 pub async fn token(

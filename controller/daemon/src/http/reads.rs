@@ -15,7 +15,7 @@ use model::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use wire::api::{List, StoredHost, StoredScenario, Version};
+use wire::api::{FollowView, List, StoredHost, StoredScenario, Version};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -43,6 +43,15 @@ pub async fn hosts(State(hub): State<Arc<Hub>>) -> Json<List<StoredHost>> {
 pub async fn host(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Answer<StoredHost> {
     let found = hub.board.lock().await.shown_host(&HostName(name.clone()));
     found.map(Json).ok_or_else(|| Refusal::missing(format!("there is no host {}", name.escape_debug())))
+}
+
+pub async fn follow(State(hub): State<Arc<Hub>>) -> Answer<FollowView> {
+    hub.followed.view().map(Json).ok_or_else(nothing_is_followed)
+}
+
+pub fn nothing_is_followed() -> Refusal {
+    Refusal::missing("this controller follows no directory and no repository")
+        .help("set spec.follow in its configuration, or apply by hand: standin apply")
 }
 
 #[derive(Debug, Deserialize)]

@@ -33,6 +33,7 @@ pub(super) fn router(hub: Arc<Hub>, stop: CancellationToken) -> Router {
         .route("/v1/diff", post(changes::diff))
         .route("/v1/apply", post(changes::apply))
         .route("/v1/plans", post(changes::plan))
+        .route("/v1/follow", get(reads::follow).post(changes::follow))
         .route("/v1/tokens", post(changes::token))
         .fallback(|uri: Uri| async move { Refusal::missing(format!("there is no {}", uri.path())) })
         .method_not_allowed_fallback(|uri: Uri| async move {

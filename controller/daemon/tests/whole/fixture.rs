@@ -4,12 +4,16 @@ use crate::{
     agent::{self, Agent, Report},
     http::{self, Answer},
 };
-use controller::{Config, ServeError, serve};
+use controller::{Config, Follow, ServeError, serve};
 use model::{
     HostName, ScenarioName,
     view::{RunState, RunView, Verb},
 };
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::{
     runtime::Runtime,
@@ -30,6 +34,7 @@ type Running = (Runtime, CancellationToken, oneshot::Receiver<Result<(), ServeEr
 pub struct Fixture {
     pub temp: TempDir,
     pub address: watch::Sender<SocketAddr>,
+    pub follow: Option<Follow>,
     running: Option<Running>,
 }
 
@@ -41,9 +46,15 @@ impl Drop for Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
+        Self::following(|_| None).await
+    }
+
+    /// One that follows what `follow` says about a temporary directory.
+    pub async fn following(follow: impl FnOnce(&Path) -> Option<Follow>) -> Self {
         let temp = tempfile::tempdir().unwrap();
+        let follow = follow(temp.path());
         let address = watch::channel(SocketAddr::from(([127, 0, 0, 1], 0))).0;
-        let mut fixture = Self { temp, address, running: None };
+        let mut fixture = Self { temp, address, follow, running: None };
         fixture.open().await;
         fixture
     }
@@ -54,6 +65,7 @@ impl Fixture {
             socket: self.socket(),
             agent_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertise: None,
+            follow: self.follow.clone(),
             version: "0.1.0".to_owned(),
         }
     }

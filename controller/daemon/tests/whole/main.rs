@@ -7,6 +7,7 @@ mod access;
 mod agent;
 mod applies;
 mod fixture;
+mod follows;
 mod http;
 mod joins;
 mod restored;

@@ -1,0 +1,103 @@
+//! One look: reads the set, compares it with what is stored, and applies it when it is a new one.
+
+use super::{
+    Follow,
+    record::Record,
+    source::{Set, Unreadable},
+};
+use crate::{apply, http::Refusal, hub::Hub, state::now};
+use std::{path::Path, sync::Arc};
+use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView};
+
+/// Looks once. `record` is what was applied before, and is what was applied now on return.
+pub async fn look(hub: &Arc<Hub>, follow: &Follow, state: &Path, record: &mut Record) -> FollowView {
+    let view = FollowView {
+        source: follow.from.name(),
+        overlay: follow.overlay.clone(),
+        looked_at: now(),
+        ..FollowView::default()
+    };
+    let view = match follow.from.read(state, follow.overlay.as_deref()).await {
+        Err(Unreadable { what, facts }) => FollowView { state: FollowState::Unreadable, why: what, facts, ..view },
+        Ok(set) => take(hub, set, state, record, view).await,
+    };
+    FollowView { applied_commit: record.commit.clone(), applied_at: model::Timestamp(record.at), ..view }
+}
+
+async fn take(hub: &Arc<Hub>, set: Set, state: &Path, record: &mut Record, view: FollowView) -> FollowView {
+    let view = FollowView { commit: set.commit.clone(), ..view };
+    let request = ApplyRequest { files: set.files.clone(), ..ApplyRequest::default() };
+    let found = match apply::diff(hub, request.clone()).await {
+        Ok(found) => found,
+        Err(refusal) => return refused(view, &refusal),
+    };
+    if found.changes.is_empty() && found.unchanged == 0 {
+        let why = "there is not one manifest; what is stored stays".to_owned();
+        return FollowView { state: FollowState::Refused, why, ..view };
+    }
+    if found.changes.is_empty() {
+        remember(state, record, &view, &set);
+        return FollowView { state: FollowState::Current, ..view };
+    }
+    if record.digest == set.digest {
+        return drifted(view, &found);
+    }
+    let by = match &set.commit {
+        Some(commit) => format!("{} at {}", view.source, &commit[..commit.len().min(12)]),
+        None => view.source.clone(),
+    };
+    let request = ApplyRequest { expect: Some(found.digest), ..request };
+    let own = Arc::clone(hub);
+    match hub.detached(async move { apply::apply(&own, request, &by).await }).await {
+        Ok(done) => {
+            remember(state, record, &view, &set);
+            FollowView { state: FollowState::Current, changed: named(&done), ..view }
+        }
+        Err(refusal) => refused(view, &refusal),
+    }
+}
+
+fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set) {
+    if record.digest == set.digest && record.commit == set.commit {
+        return;
+    }
+    let new =
+        Record { source: view.source.clone(), digest: set.digest.clone(), commit: set.commit.clone(), at: now().0 };
+    if let Err(error) = new.store(state) {
+        tracing::warn!(%error, "what was applied cannot be recorded; a drift may be taken for a change in the files");
+    }
+    *record = new;
+}
+
+/// A person's apply is not undone by a loop: the next change of the files goes over it.
+fn drifted(view: FollowView, found: &ApplyResult) -> FollowView {
+    let why = "what is stored is not what was applied from here".to_owned();
+    FollowView { state: FollowState::Drifted, why, facts: named(found), ..view }
+}
+
+fn refused(view: FollowView, refusal: &Refusal) -> FollowView {
+    let problem = &refusal.problem;
+    let shown = problem.findings.iter().filter_map(finding);
+    let facts = shown.chain(problem.facts.iter().chain(&problem.help).cloned()).collect();
+    FollowView { state: FollowState::Refused, why: problem.message.clone(), facts, ..view }
+}
+
+/// `hosts.yaml:4:3 DR0101 unknown field`
+fn finding(value: &serde_json::Value) -> Option<String> {
+    let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str);
+    let at = |key: &str| value.pointer(&format!("/range/start/{key}")).and_then(serde_json::Value::as_u64);
+    let place = format!("{}:{}:{}", text("file")?, at("line")?, at("column")?);
+    Some(format!("{place} {} {}", text("code")?, text("message")?))
+}
+
+/// `scenario/mail spec.spool.maxSize`
+fn named(result: &ApplyResult) -> Vec<String> {
+    let fields = |change: &wire::api::ObjectChange| {
+        let paths: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
+        if change.generation_before.is_none() { "new".to_owned() } else { paths.join(", ") }
+    };
+    let one = |change: &wire::api::ObjectChange| {
+        format!("{}/{} {}", change.kind.as_str().to_lowercase(), change.name, fields(change))
+    };
+    result.changes.iter().map(one).collect()
+}

@@ -1,0 +1,103 @@
+//! Where a followed set comes from.
+
+use super::{From, git, set};
+use std::path::{Path, PathBuf};
+use wire::api::ManifestFile;
+
+/// A git repository, a branch of it, and the directory in it that is a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Git {
+    /// As `git fetch` takes it: a URL or a path.
+    pub repository: String,
+    pub branch: String,
+    /// Directory in the repository; empty for its top.
+    pub path: PathBuf,
+}
+
+/// A set as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    pub files: Vec<ManifestFile>,
+    /// Of git.
+    pub commit: Option<String>,
+    /// Stands for names and contents.
+    pub digest: String,
+}
+
+/// Why a set could not be read; nothing is concluded from it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Unreadable {
+    pub what: String,
+    pub facts: Vec<String>,
+}
+
+impl Unreadable {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), facts: Vec::new() }
+    }
+
+    pub fn fact(mut self, fact: impl Into<String>) -> Self {
+        self.facts.push(fact.into());
+        self
+    }
+}
+
+impl From {
+    /// For people and events.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Directory(path) => format!("directory {}", path.display()),
+            Self::Git(git) => {
+                let path = git.path.to_string_lossy();
+                let within = if path.is_empty() { String::new() } else { format!(" {path}") };
+                format!("git {} {}{within}", without_secrets(&git.repository), git.branch)
+            }
+        }
+    }
+
+    /// The set as it is now. `state` is a private directory to work in.
+    pub async fn read(&self, state: &Path, overlay: Option<&str>) -> Result<Set, Unreadable> {
+        match self {
+            Self::Directory(path) => read(path.clone(), overlay, None).await,
+            Self::Git(from) => {
+                let checkout = git::fetch(from, state).await?;
+                read(checkout.path().join("tree"), overlay, Some(checkout.commit.clone())).await
+            }
+        }
+    }
+}
+
+async fn read(root: PathBuf, overlay: Option<&str>, commit: Option<String>) -> Result<Set, Unreadable> {
+    let overlay = overlay.map(str::to_owned);
+    let read = tokio::task::spawn_blocking(move || set::read(&root, overlay.as_deref()));
+    let files = read.await.map_err(|_| Unreadable::new("the set could not be read"))??;
+    let mut digest = blake3::Hasher::new();
+    for part in files.iter().flat_map(|file| [&file.path, &file.text]) {
+        digest.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    Ok(Set { files, commit, digest: digest.finalize().to_hex().to_string() })
+}
+
+/// A URL without the user and password that it may hold.
+fn without_secrets(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+        Some((scheme, (user, rest))) if !user.contains('/') => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_holds_no_secret() {
+        let git = |repository: &str, path: &str| {
+            From::Git(Git { repository: repository.into(), branch: "main".into(), path: path.into() }).name()
+        };
+        assert_eq!(git("https://bot:hunter2@git.example/dr.git", "dr"), "git https://git.example/dr.git main dr");
+        assert_eq!(git("git@git.example:dr.git", ""), "git git@git.example:dr.git main");
+        assert_eq!(git("/srv/dr@home.git", ""), "git /srv/dr@home.git main");
+    }
+}

@@ -1,0 +1,206 @@
+//! A controller that takes its manifests from a directory or a git repository.
+
+use crate::fixture::{Fixture, SHOP, set};
+use controller::{Follow, FollowFrom, Git};
+use model::view::EventView;
+use std::{fs, path::Path, process::Command, time::Duration};
+use tokio::time::{Instant, sleep};
+use wire::api::{FollowState, FollowView, List};
+
+const WAIT: Duration = Duration::from_secs(30);
+/// An interval that no test waits for.
+const NEVER: Duration = Duration::from_secs(3600);
+
+fn following(from: FollowFrom, interval: Duration) -> Follow {
+    Follow { from, overlay: None, interval }
+}
+
+async fn in_directory() -> Fixture {
+    Fixture::following(|temp| {
+        let path = temp.join("dr");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("shop.yaml"), SHOP).unwrap();
+        Some(following(FollowFrom::Directory(path), NEVER))
+    })
+    .await
+}
+
+/// As an editor does it.
+fn write(fixture: &Fixture, text: &str) {
+    let path = fixture.temp.path().join("dr/shop.yaml");
+    fs::write(path.with_extension("new"), text).unwrap();
+    fs::rename(path.with_extension("new"), path).unwrap();
+}
+
+async fn until(fixture: &Fixture, what: &str, wanted: impl Fn(&FollowView) -> bool) -> FollowView {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let answer = fixture.get("/v1/follow").await;
+        if answer.status == 200 {
+            let view: FollowView = answer.ok();
+            if wanted(&view) {
+                return view;
+            }
+            assert!(Instant::now() < deadline, "never {what}: {view:#?}");
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn events(fixture: &Fixture, kind: &str) -> Vec<EventView> {
+    let events: List<EventView> = fixture.get("/v1/events").await.ok();
+    events.items.into_iter().filter(|event| event.kind == kind).collect()
+}
+
+fn raised(text: &str, interval: &str) -> String {
+    text.replace("interval: 40s", &format!("interval: {interval}"))
+}
+
+fn watched() -> String {
+    format!("{SHOP}\n  monitoring: {{interval: 40s}}\n")
+}
+
+#[tokio::test]
+async fn a_changed_file_is_applied_and_a_bad_one_is_refused() {
+    let fixture = in_directory().await;
+    until(&fixture, "applied at the start", |view| !view.changed.is_empty()).await;
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(1));
+
+    let begin = Instant::now();
+    write(&fixture, &watched());
+    fixture.until("applied", |shop| shop.metadata.generation == Some(2)).await;
+    println!("applied {:?} after the file was changed", begin.elapsed());
+
+    write(&fixture, &watched().replace("interval: 40s", "interval: 30"));
+    let view = until(&fixture, "refused", |view| view.state == FollowState::Refused).await;
+    let fact = view.facts.iter().find(|fact| fact.contains("DR01")).unwrap_or_else(|| panic!("{view:#?}"));
+    assert!(fact.starts_with("shop.yaml:"), "{fact}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(2), "what is stored stays");
+    let told = events(&fixture, "FollowRefused").await;
+    assert!(told.len() == 1 && told[0].message.contains("shop.yaml:"), "{told:?}");
+
+    write(&fixture, &raised(&watched(), "45s"));
+    fixture.until("applied again", |shop| shop.metadata.generation == Some(3)).await;
+    until(&fixture, "current", |view| view.state == FollowState::Current).await;
+}
+
+#[tokio::test]
+async fn an_emptied_directory_and_a_missing_one_take_nothing_away() {
+    let fixture = in_directory().await;
+    until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+    fs::remove_file(fixture.temp.path().join("dr/shop.yaml")).unwrap();
+    let view = until(&fixture, "refused", |view| view.state == FollowState::Refused).await;
+    assert!(view.why.contains("not one manifest"), "{view:?}");
+    fs::remove_dir(fixture.temp.path().join("dr")).unwrap();
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Unreadable, "{view:?}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(1));
+    fs::create_dir(fixture.temp.path().join("dr")).unwrap();
+    write(&fixture, &watched());
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Current, "{view:?}");
+}
+
+#[tokio::test]
+async fn what_a_person_applied_is_reported_and_not_undone() {
+    let mut fixture = in_directory().await;
+    until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+    fixture.apply(&watched()).await;
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Drifted, "{view:?}");
+    assert!(view.facts.iter().any(|fact| fact.contains("scenario/shop")), "{view:?}");
+    assert_eq!(events(&fixture, "FollowDrifted").await.len(), 1);
+    fixture.kill();
+    fixture.open().await;
+    until(&fixture, "drifted after a restart", |view| view.state == FollowState::Drifted).await;
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(2), "the person's stays");
+    write(&fixture, &raised(&watched(), "1m"));
+    fixture.until("the next change goes over it", |shop| shop.metadata.generation == Some(3)).await;
+}
+
+fn git(at: &Path, args: &[&str]) {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"];
+    let done = Command::new("git").current_dir(at).args(identity).args(args).output().unwrap();
+    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn commit(at: &Path, text: &str) {
+    fs::create_dir_all(at.join("dr")).unwrap();
+    fs::write(at.join("dr/shop.yaml"), text).unwrap();
+    git(at, &["add", "--all"]);
+    git(at, &["commit", "--quiet", "--message", "change"]);
+}
+
+async fn in_git(path: &str) -> Fixture {
+    Fixture::following(|temp| {
+        let work = temp.join("work");
+        fs::create_dir(&work).unwrap();
+        git(&work, &["init", "--quiet"]);
+        commit(&work, SHOP);
+        let repository = work.to_str().unwrap().to_owned();
+        let git = Git { repository, branch: "main".into(), path: path.into() };
+        Some(following(FollowFrom::Git(git), NEVER))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_commit_is_applied_and_a_bad_one_leaves_the_last_good_one() {
+    let fixture = in_git("dr").await;
+    let work = fixture.temp.path().join("work");
+    let first = until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+    assert!(first.commit.is_some() && first.commit == first.applied_commit);
+
+    commit(&work, &watched());
+    let second: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!((second.state, fixture.scenario().await.metadata.generation), (FollowState::Current, Some(2)));
+    assert_ne!(second.commit, first.commit);
+
+    commit(&work, &watched().replace("host: mx2", "host: mx9"));
+    let bad: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!((bad.state, &bad.applied_commit), (FollowState::Refused, &second.commit), "{bad:?}");
+    assert!(bad.facts.iter().any(|fact| fact.contains("mx9")), "{bad:?}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(2));
+
+    git(&work, &["reset", "--quiet", "--hard", "HEAD~2"]);
+    commit(&work, &raised(&watched(), "2m"));
+    let forced: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(forced.state, FollowState::Current, "history that was rewritten is followed: {forced:?}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(3));
+
+    git(&work, &["rm", "--quiet", "-r", "dr"]);
+    git(&work, &["commit", "--quiet", "--message", "nothing left"]);
+    let empty: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_ne!(empty.state, FollowState::Current, "{empty:?}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(3), "nothing is taken away");
+    fs::remove_dir_all(&work).unwrap();
+    let gone: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!((gone.state, gone.why.as_str()), (FollowState::Unreadable, "git fetch failed"), "{gone:?}");
+    assert!(!fixture.temp.path().join("state/follow/checkout").exists(), "no checkout is left behind");
+}
+
+#[tokio::test]
+async fn a_change_that_gives_up_a_copy_waits_for_a_person() {
+    let fixture = in_git("dr").await;
+    until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+    let work = fixture.temp.path().join("work");
+    let without: String =
+        SHOP.lines().filter(|line| !line.contains("name: archive")).map(|l| format!("{l}\n")).collect();
+    commit(&work, &without);
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Refused, "{view:?}");
+    assert!(view.facts.iter().any(|fact| fact.contains("--allow-destroy scenario/shop/root/archive")), "{view:?}");
+    let mut request = set(&without);
+    request.allow_destroy = vec!["scenario/shop/root/archive".into()];
+    fixture.post("/v1/apply", &request).await.ok::<wire::api::ApplyResult>();
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Current, "the person has applied it: {view:?}");
+}
+
+#[tokio::test]
+async fn a_controller_that_follows_nothing_says_so() {
+    let fixture = Fixture::start().await;
+    let problem = fixture.get("/v1/follow").await.problem(404, 1);
+    assert!(problem.message.contains("follows no directory"), "{problem:?}");
+    fixture.post("/v1/follow", &()).await.problem(404, 1);
+}
