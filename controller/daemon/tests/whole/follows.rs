@@ -66,10 +66,8 @@ async fn a_changed_file_is_applied_and_a_bad_one_is_refused() {
     until(&fixture, "applied at the start", |view| !view.changed.is_empty()).await;
     assert_eq!(fixture.scenario().await.metadata.generation, Some(1));
 
-    let begin = Instant::now();
     write(&fixture, &watched());
     fixture.until("applied", |shop| shop.metadata.generation == Some(2)).await;
-    println!("applied {:?} after the file was changed", begin.elapsed());
 
     write(&fixture, &watched().replace("interval: 40s", "interval: 30"));
     let view = until(&fixture, "refused", |view| view.state == FollowState::Refused).await;
