@@ -16,8 +16,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const GONE_MIN: u64 = 16;
 /// Names that go for each that comes, at the least, in a burst: who replaces files does not empty a root.
 const GONE_PER_COME: u64 = 4;
-/// How long any burst is waited for, and one that takes at least one name in `SHARE` of all there are.
-const HELD: Duration = Duration::from_secs(10);
+/// How long any burst is waited for, and one that takes at least one name in `SHARE` of all there are. On a busy disk
+/// `rm -r` takes 700 names a second.
+const HELD: Duration = Duration::from_secs(60);
 const HELD_MAX: Duration = Duration::from_secs(300);
 const SHARE: u64 = 10;
 
@@ -33,6 +34,8 @@ struct Current {
     /// Since the last look.
     flow: Flow,
     gone: u64,
+    /// It goes on and is not waited for any more.
+    released: bool,
 }
 
 impl Burst {
@@ -52,19 +55,20 @@ impl Burst {
             look_at: now + LISTEN,
             flow: Flow::default(),
             gone: 0,
+            released: false,
         });
         current.flow += flow;
         current.gone += flow.gone;
-        if now < current.look_at {
-            return Ok(Some(current.look_at));
+        if now >= current.look_at {
+            if !current.goes_on() {
+                self.current = None;
+                return Ok(None);
+            }
+            current.released |= !current.is_waited_for(now, names)?;
+            current.flow = Flow::default();
+            current.look_at = now + LOOK_EVERY;
         }
-        if !current.goes_on() || !current.is_waited_for(now, names)? {
-            self.current = None;
-            return Ok(None);
-        }
-        current.flow = Flow::default();
-        current.look_at = now + LOOK_EVERY;
-        Ok(Some(current.look_at))
+        Ok((!current.released).then_some(current.look_at))
     }
 }
 
@@ -85,7 +89,7 @@ mod tests {
 
     const STEP: Duration = Duration::from_millis(5);
 
-    /// For how long batches are held when so many names go and come in each step of 5 ms, and nothing afterwards.
+    /// For how long batches are held at first, when so many names go and come in each step, and nothing afterwards.
     fn held(steps: u32, gone: u64, come: u64, names: u64) -> Duration {
         let (mut burst, begin) = (Burst::default(), Instant::now());
         let mut at = 0;
@@ -123,10 +127,24 @@ mod tests {
 
     #[test]
     fn a_burst_of_a_large_share_is_waited_for_longer_than_one_of_a_small_share() {
-        let small = held(20_000, 10, 0, 1_000_000_000);
+        let small = held(40_000, 10, 0, 1_000_000_000);
         assert!(small >= HELD && small <= HELD + LOOK_EVERY, "{small:?}");
-        let large = held(20_000, 10, 0, 100_000);
-        assert!(large >= STEP * 20_000, "{large:?}");
+        let large = held(40_000, 10, 0, 1_000_000);
+        assert!(large >= STEP * 40_000, "{large:?}");
+    }
+
+    #[test]
+    fn a_burst_that_was_waited_for_is_not_held_again_before_a_calm() {
+        let (mut burst, begin) = (Burst::default(), Instant::now());
+        let mut hold = |step: u32, gone: u64| {
+            let flow = Flow { gone, come: 0 };
+            burst.hold(flow, begin + STEP * step, || Ok::<_, ()>(u64::MAX / SHARE)).unwrap().is_some()
+        };
+        let end = HELD.as_millis() as u32 / 5 + 100;
+        let held: Vec<bool> = (0..end + 1000).map(|step| hold(step, 10)).collect();
+        assert!(held[..end as usize - 100].iter().all(|held| *held) && held[end as usize..].iter().all(|held| !held));
+        assert!(!hold(end + 1100, 0) && !hold(end + 1200, 0), "calm");
+        assert!(hold(end + 1300, 10), "another burst");
     }
 
     #[test]

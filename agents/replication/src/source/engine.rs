@@ -66,7 +66,7 @@ pub(super) struct Timers {
     pub account: Instant,
     pub sums: Instant,
     pub rest: Option<Instant>,
-    /// Something is pending and no batch may be made of it.
+    /// Changes wait, or are not looked at, and no batch may be made of them.
     pub waits: bool,
     pub scan_began: Option<Instant>,
 }
@@ -165,7 +165,7 @@ impl Engine {
 
     /// What waits is not at any target, whatever the last batch says.
     fn tell_what_waits(&mut self, now: Instant) {
-        let waits = self.timers.rest.is_some_and(|rest| rest > now);
+        let waits = self.timers.rest.is_some_and(|rest| rest > now) || self.roots.halt().is_some();
         if waits != std::mem::replace(&mut self.timers.waits, waits) {
             self.shared.lock().waits_since = waits.then(now_nanos);
         }
