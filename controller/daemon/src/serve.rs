@@ -1,11 +1,11 @@
 //! A controller from start to stop.
 
 use crate::{
-    http::{self, Socket, accounts::Accounts},
-    hub::Hub,
+    http::{self, ApiConfig, ApiError, Door, Socket, accounts::Accounts},
+    hub::{ApiPlace, Hub},
     reconcile::{self, LoadError},
     sessions,
-    store::{StateDirectory, Store, StoreError},
+    store::{StateDirectory, Store, StoreError, people},
 };
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
@@ -29,6 +29,8 @@ pub struct Config {
     pub agent_listen: SocketAddr,
     /// What agents are told to dial; left out, the address that is listened on.
     pub advertise: Option<String>,
+    /// Where people with tokens connect; `None` leaves the socket as the only way.
+    pub api: Option<ApiConfig>,
     pub version: String,
 }
 
@@ -36,6 +38,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Ready {
     pub agent_addr: SocketAddr,
+    pub api_addr: Option<SocketAddr>,
 }
 
 /// Why a controller did not start, or stopped.
@@ -53,6 +56,8 @@ pub enum ServeError {
     Socket { path: PathBuf, source: io::Error },
     #[error("{address} could not be bound")]
     Agents { address: SocketAddr, source: io::Error },
+    #[error("the API cannot be served over the network")]
+    Api(#[from] ApiError),
     #[error("{0} ended although the controller did not")]
     Ended(&'static str),
 }
@@ -76,19 +81,25 @@ pub async fn serve(
     let advertise = config.advertise.unwrap_or_else(|| agent_addr.to_string());
     let tls = server_config(&authority.issue_controller(&[])?, ClientCertificate::Optional)?;
     let hub = Arc::new(Hub::new(store, authority, pin, config.version, advertise));
+    hub.people.remember(hub.store.reading(people::list).await?);
     reconcile::load(&hub).await?;
+    let door = open_door(&hub, config.api).await?;
+    let api_addr = door.as_ref().map(Door::address);
     let socket = Socket::bind(&config.socket, Accounts::read().group_id())
         .map_err(|source| ServeError::Socket { path: config.socket.clone(), source })?;
     let stop = CancellationToken::new();
     // Whatever way this function is left, its tasks are told to stop.
     let _stop_on_drop = stop.clone().drop_guard();
-    let tasks = [
+    let mut tasks = vec![
         start(&hub, "the reconciler", reconcile::reconcile(Arc::clone(&hub), stop.clone())),
         start(&hub, "the agents' listener", sessions::listen(Arc::clone(&hub), listener, tls, stop.clone())),
         start(&hub, "the API", serve_api(Arc::clone(&hub), socket, stop.clone())),
     ];
-    tracing::info!(%agent_addr, socket = %config.socket.display(), "the controller serves");
-    on_ready(Ready { agent_addr });
+    if let Some(door) = door {
+        tasks.push(start(&hub, "the network API", http::Door::serve(door, Arc::clone(&hub), stop.clone())));
+    }
+    tracing::info!(%agent_addr, ?api_addr, socket = %config.socket.display(), "the controller serves");
+    on_ready(Ready { agent_addr, api_addr });
     let ended = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         (name, _, _) = futures::future::select_all(tasks) => Err(ServeError::Ended(name)),
@@ -99,6 +110,14 @@ pub async fn serve(
         tracing::warn!("something did not end in time");
     }
     ended
+}
+
+/// Listens for people on the network, and notes where they reach it.
+async fn open_door(hub: &Hub, api: Option<ApiConfig>) -> Result<Option<Door>, ApiError> {
+    let Some(api) = api else { return Ok(None) };
+    let door = Door::open(hub, api).await?;
+    let _ = hub.api.set(ApiPlace { url: door.url(), pinned: door.is_pinned() });
+    Ok(Some(door))
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = &'static str> + Send>>;

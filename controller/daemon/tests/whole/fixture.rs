@@ -30,6 +30,9 @@ type Running = (Runtime, CancellationToken, oneshot::Receiver<Result<(), ServeEr
 pub struct Fixture {
     pub temp: TempDir,
     pub address: watch::Sender<SocketAddr>,
+    /// Where people with tokens connect.
+    pub api: Option<controller::ApiConfig>,
+    pub api_address: Option<SocketAddr>,
     running: Option<Running>,
 }
 
@@ -41,9 +44,14 @@ impl Drop for Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts one that is reached over the network too.
+    pub async fn start_with(api: Option<controller::ApiConfig>) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let address = watch::channel(SocketAddr::from(([127, 0, 0, 1], 0))).0;
-        let mut fixture = Self { temp, address, running: None };
+        let mut fixture = Self { temp, address, api, api_address: None, running: None };
         fixture.open().await;
         fixture
     }
@@ -54,6 +62,7 @@ impl Fixture {
             socket: self.socket(),
             agent_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertise: None,
+            api: self.api.clone(),
             version: "0.1.0".to_owned(),
         }
     }
@@ -70,14 +79,17 @@ impl Fixture {
         let (config, shutdown) = (self.config(), stop.clone());
         runtime.spawn(async move {
             let tell = |at: controller::Ready| {
-                let _ = ready.send(at.agent_addr);
+                let _ = ready.send(at);
             };
             let result = serve(config, shutdown, tell).await;
             let _ = end.send(result);
         });
         self.running = Some((runtime, stop, ended));
         match is_ready.await {
-            Ok(address) => drop(self.address.send_replace(address)),
+            Ok(at) => {
+                self.api_address = at.api_addr;
+                self.address.send_replace(at.agent_addr);
+            }
             Err(_) => panic!("not ready: {:?}", self.running.take().unwrap().2.await),
         }
     }
@@ -109,7 +121,11 @@ impl Fixture {
         self.post("/v1/apply", &set(text)).await.ok()
     }
 
+    /// A join token for a host, which is declared when it is not yet.
     pub async fn token(&self, host: &str) -> Token {
+        if self.get(&format!("/v1/hosts/{host}")).await.status == 404 {
+            self.apply(&declared(host)).await;
+        }
         self.post("/v1/tokens", &TokenRequest { host: HostName::from(host), ttl_seconds: 60 }).await.ok()
     }
 
@@ -168,6 +184,14 @@ impl Fixture {
     pub async fn run_done(&self, id: &str) -> RunView {
         self.run_until(id, "done", |run| run.state == RunState::Done).await
     }
+}
+
+/// A Host as in `SHOP`.
+fn declared(host: &str) -> String {
+    let port = if host == "mx1" { 7001 } else { 7002 };
+    format!(
+        "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {{name: {host}}}\nspec: {{replicationAddress: '127.0.0.1:{port}'}}\n"
+    )
 }
 
 pub fn set(text: &str) -> ApplyRequest {

@@ -9,6 +9,8 @@ mod applies;
 mod fixture;
 mod http;
 mod joins;
+mod network;
+mod people;
 mod restored;
 mod runs;
 mod starts;
