@@ -2,6 +2,7 @@
 
 use crate::{
     client::Client,
+    contexts::Asked,
     output::{Clock, Out, Style, stream::say},
 };
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 /// One call of the program.
 pub struct Context {
     pub client: Client,
+    /// What names the controller; for the commands that change what is named.
+    pub asked: Asked,
     pub out: Out,
     /// Of stdout.
     pub style: Style,

@@ -35,6 +35,7 @@ spec:
   stateDirectory: {0}/controller
   socket: {0}/controller.sock
   agentListen: {listen}
+  api: {{enabled: false}}
 ",
             self.directory.display()
         );

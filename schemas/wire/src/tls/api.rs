@@ -106,13 +106,41 @@ impl fmt::Display for WrongAuthority {
 
 impl std::error::Error for WrongAuthority {}
 
-impl WrongAuthority {
-    /// Finds it in what a handshake failed with.
-    pub fn in_error(error: &io::Error) -> Option<&Self> {
-        match error.get_ref()?.downcast_ref::<Error>()? {
-            Error::Other(OtherError(inner)) => inner.downcast_ref(),
-            _ => None,
-        }
+/// What is wrong with the other end, as far as a person can do something about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiDistrust {
+    /// Its authority is not the pinned one.
+    Authority(WrongAuthority),
+    /// It is trusted, and not under the name that was dialled; the names it is trusted under.
+    Name(Vec<String>),
+    /// Nobody we know has signed for it.
+    Unknown,
+    /// It does not speak TLS.
+    NoTls,
+    Other(String),
+}
+
+impl ApiDistrust {
+    /// Finds the reason in what `connect_api` failed with; `None` when the connection just broke.
+    pub fn of(error: &TlsError) -> Option<Self> {
+        let TlsError::Handshake(error) = error else { return Some(Self::Other(error.to_string())) };
+        let error = error.get_ref()?.downcast_ref::<Error>()?;
+        Some(match error {
+            Error::Other(OtherError(inner)) => match inner.downcast_ref::<WrongAuthority>() {
+                Some(wrong) => Self::Authority(wrong.clone()),
+                None => Self::Other(inner.to_string()),
+            },
+            Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
+                Self::Name(presented.clone())
+            }
+            Error::InvalidCertificate(CertificateError::NotValidForName) => Self::Name(Vec::new()),
+            // Every embedded authority has the same name: another one's looks like ours with a wrong signature.
+            Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+                Self::Unknown
+            }
+            Error::InvalidMessage(_) => Self::NoTls,
+            other => Self::Other(other.to_string()),
+        })
     }
 }
 
@@ -235,11 +263,14 @@ mod tests {
             dial(&chain, &key, &ApiTrust::Authorities(ours.certificate_pem().to_owned()), host).await.unwrap();
         }
         assert!(matches!(dial(&chain, &key, &pin(&ours), "other.example").await, Err(TlsError::Handshake(_))));
-        let Err(TlsError::Handshake(error)) = dial(&chain, &key, &pin(&theirs), "ctl.example").await else { panic!() };
-        let wrong = WrongAuthority::in_error(&error).unwrap();
-        assert_eq!((&wrong.seen, &wrong.pinned), (&ours.fingerprint().unwrap(), &theirs.fingerprint().unwrap()));
+        let why = |met: Result<(), TlsError>| ApiDistrust::of(&met.unwrap_err()).unwrap();
+        let (seen, pinned) = (ours.fingerprint().unwrap(), theirs.fingerprint().unwrap());
+        let wrong = ApiDistrust::Authority(WrongAuthority { pinned, seen });
+        assert_eq!(why(dial(&chain, &key, &pin(&theirs), "ctl.example").await), wrong);
         let foreign = ApiTrust::Authorities(theirs.certificate_pem().to_owned());
-        assert!(dial(&chain, &key, &foreign, "ctl.example").await.is_err());
+        assert_eq!(why(dial(&chain, &key, &foreign, "ctl.example").await), ApiDistrust::Unknown);
+        let ApiDistrust::Name(names) = why(dial(&chain, &key, &pin(&ours), "other.example").await) else { panic!() };
+        assert!(names.iter().any(|name| name.contains("ctl.example")), "{names:?}");
     }
 
     #[tokio::test]

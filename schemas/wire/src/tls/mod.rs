@@ -6,7 +6,7 @@ mod api;
 mod config;
 mod pin;
 
-pub use api::{ApiTrust, WrongAuthority, api_client_config, api_server_config, connect_api};
+pub use api::{ApiDistrust, ApiTrust, WrongAuthority, api_client_config, api_server_config, connect_api};
 pub use config::{ClientCertificate, client_config, joining_config, server_config};
 
 use crate::identity::{IdentityError, Peer, PeerRole, SERVER_NAME};
