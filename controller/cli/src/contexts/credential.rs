@@ -44,17 +44,20 @@ fn read_kept(path: &Path) -> Outcome<PersonToken> {
     let about = file.metadata().map_err(unreadable)?;
     let own = geteuid().as_raw();
     if about.mode() & 0o077 != 0 {
-        return Err(refused(path, "can be read or changed by others").help(format!("chmod 600 {}", path.display())));
+        let close = format!("chmod 600 {}", path.display());
+        return Err(refused(path, "can be read or changed by others", &close));
     }
     if about.uid() != own && about.uid() != 0 && own != 0 {
-        return Err(refused(path, "belongs to somebody else"));
+        let close = format!("chown {own} {}", path.display());
+        return Err(refused(path, "belongs to somebody else", &close));
     }
     token(file, &path.display().to_string())
 }
 
-fn refused(path: &Path, why: &str) -> Failure {
+fn refused(path: &Path, why: &str, close: &str) -> Failure {
     Failure::new(Exit::Refused, format!("refused, the token in {} {why}", path.display()))
         .fact("it was not sent anywhere")
+        .help(close)
         .help("if it may have been seen:  standin token revoke NAME  and make a new one")
 }
 
