@@ -3,10 +3,11 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, follow, get, plan, resume,
-        run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, config, context, controller, describe, diff, events, explain, failover, follow, get,
+        plan, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
+    contexts::Asked,
     demo,
     exit::{Exit, Failure, Outcome},
     follow::Progress,
@@ -34,10 +35,12 @@ pub struct Cli {
 
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// The controller's socket
-    #[arg(long, global = true, env = "STANDIN_SOCKET", hide_env_values = true, value_name = "PATH")]
-    #[arg(default_value = "/run/standin/controller.sock", help_heading = "Everywhere")]
-    socket: PathBuf,
+    /// The controller's socket; else STANDIN_SOCKET
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    socket: Option<PathBuf>,
+    /// A controller by its name, see `standin context`; else STANDIN_CONTEXT, else the one in use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
+    context: Option<String>,
     /// auto, always or never; NO_COLOR, FORCE_COLOR and TERM=dumb are respected
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(hide_default_value = true, help_heading = "Everywhere")]
@@ -92,6 +95,7 @@ pub enum Asks {
     Resume(resume::Resume),
     AdoptRoot(adopt_root::AdoptRoot),
     Token(token::Token),
+    Context(context::ContextArgs),
     Version(version::Version),
 }
 
@@ -101,6 +105,7 @@ pub enum Here {
     Validate(validate::Validate),
     Explain(explain::Explain),
     Schema(schema::Schema),
+    Config(config::Config),
     Agent(agent::Agent),
     Controller(controller::Controller),
     Demo(demo::Demo),
@@ -122,8 +127,10 @@ impl Cli {
         let usual = if stderr { PROGRESS_EVERY_LIVE } else { PROGRESS_EVERY };
         let name = std::iter::once("standin".to_owned());
         let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+        let named = self.named();
         Ok(Context {
-            client: Client::new(self.global.socket.clone()),
+            client: Client::new(named.choose()),
+            asked: named,
             out: Out::stdout(),
             style: Style::detect(self.global.color, self.global.ascii, &io::stdout()),
             talk: Style::detect(self.global.color, self.global.ascii, &io::stderr()),
@@ -136,6 +143,24 @@ impl Cli {
             typed: command_line(name.chain(args)),
             progress_every: asked.filter(|period| !period.is_zero()).unwrap_or(usual),
         })
+    }
+}
+
+impl Cli {
+    /// What names a controller, from the nearest to the farthest.
+    fn named(&self) -> Asked {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let home = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = home.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".config")));
+        Asked {
+            socket_flag: self.global.socket.clone(),
+            context_flag: self.global.context.clone(),
+            socket_variable: set("STANDIN_SOCKET").map(PathBuf::from),
+            context_variable: set("STANDIN_CONTEXT").map(|name| name.to_string_lossy().into_owned()),
+            project: None,
+            user: home.map(|home| home.join("standin/config.yaml")),
+            system: "/etc/standin/config.yaml".into(),
+        }
     }
 }
 
@@ -160,6 +185,7 @@ impl Here {
             Here::Validate(args) => validate::run(cx, &args),
             Here::Explain(args) => explain::run(cx, &args),
             Here::Schema(args) => schema::run(cx, &args),
+            Here::Config(args) => config::run(cx, &args),
             Here::Agent(args) => agent::run(cx, args),
             Here::Controller(args) => controller::run(cx, &args),
             Here::Demo(args) => Ok(match demo::run(args) {
@@ -190,6 +216,7 @@ impl Asks {
             Asks::Resume(args) => resume::run(cx, args).await,
             Asks::AdoptRoot(args) => adopt_root::run(cx, args).await,
             Asks::Token(args) => token::run(cx, args).await,
+            Asks::Context(args) => context::run(cx, args).await,
             Asks::Version(args) => version::run(cx, args).await,
         }
     }

@@ -7,12 +7,15 @@ use model::object::API_VERSION;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 /// Largest configuration that is read.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Port of the API.
+const API_PORT: u16 = crate::client::PORT;
 
 /// Settings of a controller.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -27,6 +30,37 @@ pub struct ControllerSpec {
     pub advertise: Option<String>,
     /// Where manifests are taken from without anybody applying them.
     pub follow: Option<follow::Follow>,
+    pub api: ApiSpec,
+}
+
+/// The API over the network, for people with tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiSpec {
+    /// Whether it is there at all; the socket always is.
+    pub enabled: bool,
+    /// Where it listens; port 0 takes any free one. On loopback it speaks plain HTTP, elsewhere TLS 1.3 only.
+    pub listen: SocketAddr,
+    /// Names and addresses it is reached by: the certificate is for them, and requests for others are refused.
+    pub names: Vec<String>,
+    /// TLS on loopback too.
+    pub tls: bool,
+    /// A certificate of your own authority in PEM, instead of one of the embedded authority.
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
+impl Default for ApiSpec {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: SocketAddr::from(([127, 0, 0, 1], API_PORT)),
+            names: Vec::new(),
+            tls: false,
+            certificate_file: None,
+            key_file: None,
+        }
+    }
 }
 
 impl Default for ControllerSpec {
@@ -37,6 +71,7 @@ impl Default for ControllerSpec {
             agent_listen: SocketAddr::from(([0, 0, 0, 0], 25002)),
             advertise: None,
             follow: None,
+            api: ApiSpec::default(),
         }
     }
 }
@@ -94,7 +129,25 @@ pub fn controller(path: &Path) -> Outcome<ControllerSpec> {
     absolute(path, "stateDirectory", &spec.state_directory)?;
     absolute(path, "socket", &spec.socket)?;
     spec.follow.iter().try_for_each(|follow| follow.check(path))?;
+    check_api(path, &spec.api)?;
     Ok(spec)
+}
+
+fn check_api(path: &Path, api: &ApiSpec) -> Outcome<()> {
+    for (field, file) in [("api.certificateFile", &api.certificate_file), ("api.keyFile", &api.key_file)] {
+        file.as_ref().map_or(Ok(()), |file| absolute(path, field, file))?;
+    }
+    if api.certificate_file.is_some() != api.key_file.is_some() {
+        return Err(wrong(path, "spec.api: certificateFile and keyFile belong together; one of them is missing"));
+    }
+    let label = |label: &str| label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !label.is_empty();
+    let right = |name: &&String| name.parse::<IpAddr>().is_ok() || name.split('.').all(label);
+    match api.names.iter().find(|name| !right(name)) {
+        Some(name) => {
+            Err(wrong(path, format!("spec.api.names: `{}` is not a DNS name or an address", name.escape_debug())))
+        }
+        None => Ok(()),
+    }
 }
 
 pub fn agent(path: &Path) -> Outcome<AgentSpec> {
@@ -136,7 +189,7 @@ fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Outcome<T> {
     Ok(parse::<Envelope<T>>(path, &text)?.spec)
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Outcome<T> {
+pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Outcome<T> {
     serde_yaml::from_str(text).map_err(|error| {
         let text = error.to_string();
         // The first line says what and where; the rest shows the file.

@@ -2,6 +2,7 @@
 
 use crate::{
     client::Client,
+    contexts::Asked,
     follow::Progress,
     output::{Clock, Out, Style, pager, stream::say},
 };
@@ -10,6 +11,8 @@ use std::time::Duration;
 /// One call of the program.
 pub struct Context {
     pub client: Client,
+    /// What names the controller; for the commands that change what is named.
+    pub asked: Asked,
     pub out: Out,
     /// Of stdout.
     pub style: Style,

@@ -10,6 +10,7 @@ mod client;
 mod commands;
 mod config;
 mod context;
+mod contexts;
 mod daemon;
 mod demo;
 mod exit;

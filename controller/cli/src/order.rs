@@ -165,9 +165,14 @@ fn nothing_started(failure: Failure) -> Failure {
 
 /// Asks for a change. Ctrl-C meanwhile cannot take the question back.
 pub async fn change<T: DeserializeOwned>(cx: &Context, path: &str, body: &impl Serialize) -> Outcome<T> {
+    settled(cx.client.post(path, body)).await
+}
+
+/// Waits for the answer to a change that was asked for.
+pub async fn settled<T>(asking: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let mut interrupts = interrupts()?;
     tokio::select! {
-        answer = cx.client.post(path, body) => answer,
+        answer = asking => answer,
         _ = interrupts.recv() => Err(Failure::new(Exit::Pending, "interrupted while the controller was being asked")
             .fact("it is unknown whether the change was taken; what was taken goes on")
             .help("look first:  standin status,  standin run list")),

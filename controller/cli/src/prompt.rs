@@ -6,6 +6,11 @@ use crate::{
 };
 use std::io::{self, Write};
 
+/// Whom the answer is about comes first: the right answer to the wrong controller is the worst one.
+fn addressed(cx: &Context, question: &str) -> String {
+    format!("[{}] {question}", cx.client.label())
+}
+
 /// Asks `[y/N]` unless `yes` was given.
 pub async fn agree(cx: &Context, yes: bool, question: &str) -> Outcome<()> {
     if yes {
@@ -14,7 +19,7 @@ pub async fn agree(cx: &Context, yes: bool, question: &str) -> Outcome<()> {
     if !cx.asks {
         return Err(no_terminal(cx, "--yes"));
     }
-    match ask(&format!("{question} [y/N] ")).await?.to_ascii_lowercase().as_str() {
+    match ask(&addressed(cx, &format!("{question} [y/N] "))).await?.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::new(Exit::Refused, "not confirmed; nothing was changed")),
     }
@@ -28,7 +33,7 @@ pub async fn type_name(cx: &Context, given: Option<&str>, name: &str, purpose: &
     if !cx.asks {
         return Err(no_terminal(cx, &format!("--confirm {name}")));
     }
-    let typed = ask(&format!("Type the scenario's name to {purpose}: ")).await?;
+    let typed = ask(&addressed(cx, &format!("Type the scenario's name to {purpose}: "))).await?;
     matches(&typed, name)
 }
 

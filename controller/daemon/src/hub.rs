@@ -2,6 +2,7 @@
 
 use crate::{
     follow::Followed,
+    people::People,
     reconcile::Board,
     sessions::{Bucket, JoinLimits},
     state::{Feed, Posts, Roster, Triggers, now},
@@ -11,7 +12,7 @@ use model::{HostName, view::EventView};
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,14 @@ pub fn event(severity: Severity, kind: &str, message: impl Into<String>) -> Even
     EventView { at: now(), severity, kind, message, ..EventView::default() }
 }
 
+/// Where the API is reached over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiPlace {
+    pub url: String,
+    /// Whether its certificate comes from the embedded authority, so that its fingerprint says whom to trust.
+    pub pinned: bool,
+}
+
 /// What all tasks of the controller share. The board is what decisions rest on: whoever decides holds it until the
 /// decision is stored, so there is one writer at a time.
 pub struct Hub {
@@ -55,6 +64,10 @@ pub struct Hub {
     pub feed: Feed,
     pub joins: JoinLimits,
     pub followed: Followed,
+    /// Who has an access token.
+    pub people: People,
+    /// Where people reach this controller over the network; set once it listens there.
+    pub api: OnceLock<ApiPlace>,
     /// Everything that has to end before the controller does.
     pub tasks: TaskTracker,
     pub board: tokio::sync::Mutex<Board>,
@@ -78,6 +91,8 @@ impl Hub {
             feed: Feed::default(),
             joins: JoinLimits::default(),
             followed: Followed::default(),
+            people: People::default(),
+            api: OnceLock::new(),
             tasks: TaskTracker::new(),
             board: tokio::sync::Mutex::default(),
             applying: tokio::sync::Mutex::default(),

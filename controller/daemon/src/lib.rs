@@ -2,7 +2,7 @@
 //! the engine.
 //!
 //! [`serve()`] holds one state directory (`store`), listens to agents (`sessions`) and to people (`http`), and runs
-//! the loop that drives everything (`reconcile`). People's changes (`apply`, `runs`, `tokens`) and the loop decide
+//! the loop that drives everything (`reconcile`). People's changes (`apply`, `runs`, `tokens`, `people`) and the loop decide
 //! under one lock, the board, and store every decision in one transaction before anybody can see it. So a
 //! controller that is killed at any instant goes on from its store, and an agent never acts on what was not stored.
 
@@ -12,6 +12,7 @@ mod apply;
 mod follow;
 mod http;
 mod hub;
+mod people;
 mod reconcile;
 mod runs;
 mod serve;
@@ -21,5 +22,6 @@ mod store;
 mod tokens;
 
 pub use follow::{Follow, From as FollowFrom, Git};
+pub use http::{ApiCertificate, ApiConfig, ApiError};
 pub use serve::{Config, Ready, ServeError, serve};
 pub use store::StoreError;

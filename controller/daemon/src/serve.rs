@@ -2,11 +2,11 @@
 
 use crate::{
     follow::{self, Follow},
-    http::{self, Socket, accounts::Accounts},
-    hub::Hub,
+    http::{self, ApiConfig, ApiError, Door, Socket, accounts::Accounts},
+    hub::{ApiPlace, Hub},
     reconcile::{self, LoadError},
     sessions,
-    store::{StateDirectory, Store, StoreError},
+    store::{StateDirectory, Store, StoreError, people},
 };
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
@@ -32,6 +32,8 @@ pub struct Config {
     pub advertise: Option<String>,
     /// Where manifests are taken from without anybody applying them.
     pub follow: Option<Follow>,
+    /// Where people with tokens connect; `None` leaves the socket as the only way.
+    pub api: Option<ApiConfig>,
     pub version: String,
 }
 
@@ -39,6 +41,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Ready {
     pub agent_addr: SocketAddr,
+    pub api_addr: Option<SocketAddr>,
 }
 
 /// Why a controller did not start, or stopped.
@@ -56,6 +59,8 @@ pub enum ServeError {
     Socket { path: PathBuf, source: io::Error },
     #[error("{address} could not be bound")]
     Agents { address: SocketAddr, source: io::Error },
+    #[error("the API cannot be served over the network")]
+    Api(#[from] ApiError),
     #[error("{0} ended although the controller did not")]
     Ended(&'static str),
 }
@@ -79,7 +84,10 @@ pub async fn serve(
     let advertise = config.advertise.unwrap_or_else(|| agent_addr.to_string());
     let tls = server_config(&authority.issue_controller(&[])?, ClientCertificate::Optional)?;
     let hub = Arc::new(Hub::new(store, authority, pin, config.version, advertise));
+    hub.people.remember(hub.store.reading(people::list).await?);
     reconcile::load(&hub).await?;
+    let door = open_door(&hub, config.api).await?;
+    let api_addr = door.as_ref().map(Door::address);
     let socket = Socket::bind(&config.socket, Accounts::read().group_id())
         .map_err(|source| ServeError::Socket { path: config.socket.clone(), source })?;
     let stop = CancellationToken::new();
@@ -94,8 +102,11 @@ pub async fn serve(
         let kept = follow::keep(Arc::clone(&hub), from, config.state.join("follow"), stop.clone());
         tasks.push(start(&hub, "following", kept));
     }
-    tracing::info!(%agent_addr, socket = %config.socket.display(), "the controller serves");
-    on_ready(Ready { agent_addr });
+    if let Some(door) = door {
+        tasks.push(start(&hub, "the network API", http::Door::serve(door, Arc::clone(&hub), stop.clone())));
+    }
+    tracing::info!(%agent_addr, ?api_addr, socket = %config.socket.display(), "the controller serves");
+    on_ready(Ready { agent_addr, api_addr });
     let ended = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         (name, _, _) = futures::future::select_all(tasks) => Err(ServeError::Ended(name)),
@@ -106,6 +117,14 @@ pub async fn serve(
         tracing::warn!("something did not end in time");
     }
     ended
+}
+
+/// Listens for people on the network, and notes where they reach it.
+async fn open_door(hub: &Hub, api: Option<ApiConfig>) -> Result<Option<Door>, ApiError> {
+    let Some(api) = api else { return Ok(None) };
+    let door = Door::open(hub, api).await?;
+    let _ = hub.api.set(ApiPlace { url: door.url(), pinned: door.is_pinned() });
+    Ok(Some(door))
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = &'static str> + Send>>;

@@ -6,7 +6,7 @@ use crate::{
     state::now,
     store::{events, tokens},
 };
-use model::{HostName, Timestamp, names::is_name, view::EventView};
+use model::{HostName, Timestamp, names::is_name, object::API_VERSION, view::EventView};
 use wire::{
     api::{Token, TokenRequest},
     token,
@@ -23,6 +23,15 @@ pub async fn create(hub: &Hub, request: TokenRequest, by: &str) -> Result<Token,
     }
     if !(1..=TTL_SECONDS_MAX).contains(&ttl_seconds) {
         return Err(Refusal::malformed("a token lives for at least a second and at most an hour"));
+    }
+    if !hub.board.lock().await.hosts.contains_key(&host) {
+        let declare = format!(
+            "{{apiVersion: {API_VERSION}, kind: Host, metadata: {{name: {host}}}, spec: {{replicationAddress: ADDRESS}}}}"
+        );
+        return Err(Refusal::refused(format!("no host {host} is declared, so nothing could be ordered of it"))
+            .fact("no token was made")
+            .help(format!("declare it first:  echo '{declare}' | standin apply --yes -f -"))
+            .help("standin get hosts  shows those that are"));
     }
     let fresh = token::Token::create(&hub.pin).map_err(|error| Refusal::failed(error.to_string()))?;
     let now = now();

@@ -11,5 +11,6 @@ pub mod control;
 mod digest;
 pub mod frame;
 pub mod identity;
+pub mod people;
 pub mod tls;
 pub mod token;

@@ -31,6 +31,7 @@ pub struct Daemon {
 struct Running {
     child: Child,
     first_line: Receiver<String>,
+    ready: String,
 }
 
 impl Daemon {
@@ -53,6 +54,9 @@ impl Daemon {
         let running = self.running.as_ref().context("it was just started")?;
         let line = running.first_line.recv_timeout(READY_WITHIN).unwrap_or_default();
         if line.starts_with("ready") {
+            if let Some(running) = &mut self.running {
+                running.ready = line;
+            }
             return Ok(());
         }
         self.kill()?;
@@ -68,7 +72,7 @@ impl Daemon {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = spawn_to_die_with_us(command).with_context(|| format!("cannot start {}", self.name))?;
         let first_line = first_line(&mut child);
-        self.running = Some(Running { child, first_line });
+        self.running = Some(Running { child, first_line, ready: String::new() });
         Ok(())
     }
 
@@ -110,6 +114,12 @@ impl Daemon {
 
     pub fn pid(&self) -> Option<u32> {
         self.running.as_ref().map(|running| running.child.id())
+    }
+
+    /// A value of the line with which it said that it is ready, such as `agents`.
+    pub fn ready(&self, key: &str) -> Option<&str> {
+        let line = &self.running.as_ref()?.ready;
+        line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
     }
 
     pub fn name(&self) -> &str {

@@ -28,6 +28,7 @@ pub struct Builder {
     hosts: Vec<String>,
     relayed: bool,
     directory: Option<PathBuf>,
+    api: Option<String>,
 }
 
 impl Builder {
@@ -49,6 +50,13 @@ impl Builder {
     #[must_use]
     pub fn inside(mut self, directory: &Path) -> Self {
         self.directory = Some(directory.to_owned());
+        self
+    }
+
+    /// Serves the API over the network with these settings of `spec.api`, such as `{listen: '127.0.0.1:0'}`.
+    #[must_use]
+    pub fn api(mut self, settings: &str) -> Self {
+        self.api = Some(settings.to_owned());
         self
     }
 
@@ -83,7 +91,7 @@ impl Fleet {
         };
         let net = Net::take()?;
         let home = Home { directory: directory.path().to_owned() };
-        let config = home.write_controller(net.controller())?;
+        let config = home.write_controller(net.controller(), builder.api.as_deref().unwrap_or("{enabled: false}"))?;
         let controller = daemon("controller", &config)?;
         let (agents, relays) = (BTreeMap::new(), BTreeMap::new());
         let mut fleet = Self { controller, agents, relays, hosts: builder.hosts, net, home, _directory: directory };

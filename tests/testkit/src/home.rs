@@ -26,7 +26,8 @@ impl Home {
         self.directory.join("controller.sock")
     }
 
-    pub(crate) fn write_controller(&self, listen: SocketAddr) -> Result<PathBuf> {
+    /// `api` is the configuration of the API over the network.
+    pub(crate) fn write_controller(&self, listen: SocketAddr, api: &str) -> Result<PathBuf> {
         fs::create_dir_all(self.manifests())?;
         let text = format!(
             "apiVersion: standin/v1alpha1
@@ -35,6 +36,7 @@ spec:
   stateDirectory: {0}/controller
   socket: {0}/controller.sock
   agentListen: {listen}
+  api: {api}
 ",
             self.directory.display()
         );

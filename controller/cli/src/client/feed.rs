@@ -1,6 +1,6 @@
 //! A watch that connects again whenever it ends: the controller may restart, what it does goes on.
 
-use super::Client;
+use super::{Client, trouble::Missed};
 use crate::exit::{Exit, Failure};
 use std::time::Duration;
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -72,8 +72,8 @@ async fn read(
                     }
                 }
             }
-            Err(failure) if failure.exit != Exit::NoAnswer => return sender.send(Change::Ended(failure)).await,
-            Err(failure) => {
+            Err(Missed::Never(failure)) => return sender.send(Change::Ended(failure)).await,
+            Err(Missed::Again(failure)) => {
                 if !std::mem::replace(&mut lost, true) {
                     sender.send(Change::Lost(failure)).await?;
                 }

@@ -1,11 +1,15 @@
-//! Asks the controller on its Unix socket: single requests, and watches that survive a restart of the controller.
+//! Asks the controller, on its Unix socket or over the network: single requests, and watches that survive a restart of
+//! the controller.
 
 mod connection;
 mod feed;
+mod place;
+mod trouble;
 mod watch;
 
 pub use connection::Client;
 pub use feed::{Change, Feed};
+pub use place::{Address, PORT, Place};
 
 /// A text as one component of a path or value of a query.
 pub fn escape(text: &str) -> String {

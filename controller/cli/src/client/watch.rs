@@ -1,18 +1,21 @@
 //! Reads server-sent events from one connection.
 
-use super::{
-    Client,
-    connection::{clean, refused},
-};
+use super::{Client, connection::clean, trouble::Missed};
 use crate::exit::{Exit, Failure, Outcome};
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, body::Incoming};
+use hyper::{Method, StatusCode, body::Incoming};
+use std::time::Duration;
+use tokio::time::timeout;
 use wire::api::WatchEvent;
 
 /// Largest single event that is read.
 const EVENT_BYTES_MAX: usize = 16 << 20;
 /// Largest refusal that is read.
 const REFUSAL_BYTES_MAX: usize = 1 << 20;
+
+/// Longest silence of a watch. A controller that lives sends a comment every 15 seconds; one whose machine or network
+/// is gone sends nothing, not even an end.
+const SILENCE_MAX: Duration = Duration::from_secs(50);
 
 /// An open watch.
 pub struct Watch {
@@ -22,14 +25,17 @@ pub struct Watch {
 
 impl Client {
     /// Opens a watch; `query` begins with `?`.
-    pub(super) async fn watch(&self, query: &str) -> Outcome<Watch> {
+    pub(super) async fn watch(&self, query: &str) -> Result<Watch, Missed> {
         let response = self.send(Method::GET, &format!("/v1/watch{query}"), None).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(Watch { body: response.into_body(), parser: Parser::default() });
         }
         let body = Limited::new(response.into_body(), REFUSAL_BYTES_MAX).collect().await;
-        Err(refused(status.as_u16(), &body.map(|body| body.to_bytes()).unwrap_or_default()))
+        let failure = self.refused(status.as_u16(), &body.map(|body| body.to_bytes()).unwrap_or_default());
+        // A refusal stays one however often it is asked for.
+        let again = status == StatusCode::TOO_MANY_REQUESTS || failure.exit == Exit::NoAnswer && status.as_u16() >= 500;
+        Err(if again { Missed::Again(failure) } else { Missed::Never(failure) })
     }
 }
 
@@ -44,9 +50,9 @@ impl Watch {
             if self.parser.buffered() > EVENT_BYTES_MAX {
                 return Err(garbled("an event is larger than 16 MiB"));
             }
-            match self.body.frame().await {
-                Some(Ok(frame)) => self.parser.feed(frame.data_ref().map_or(&[], |data| &data[..])),
-                Some(Err(_)) | None => return Ok(None),
+            match timeout(SILENCE_MAX, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => self.parser.feed(frame.data_ref().map_or(&[], |data| &data[..])),
+                Ok(Some(Err(_)) | None) | Err(_) => return Ok(None),
             }
         }
     }

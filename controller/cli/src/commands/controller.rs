@@ -1,7 +1,13 @@
 //! `standin controller`: the daemon that decides.
 
 use super::version;
-use crate::{config, context::Context, daemon, exit::Outcome, log::LogFormat};
+use crate::{
+    config::{self, ApiSpec},
+    context::Context,
+    daemon,
+    exit::Outcome,
+    log::LogFormat,
+};
 use std::path::PathBuf;
 
 /// Run the controller
@@ -10,7 +16,7 @@ use std::path::PathBuf;
   standin controller --config /etc/standin/controller.yaml
   standin controller --check-config
 
-STANDIN_LOG=debug makes the log say more. `ready agents=ADDRESS` on stdout means that it serves.")]
+STANDIN_LOG=debug makes the log say more. `ready agents=ADDRESS api=ADDRESS` on stdout means that it serves.")]
 pub struct Controller {
     /// Configuration
     #[arg(long, value_name = "FILE", default_value = "/etc/standin/controller.yaml")]
@@ -32,12 +38,31 @@ pub fn run(cx: &mut Context, args: &Controller) -> Outcome {
         state: spec.state_directory,
         socket: spec.socket,
         agent_listen: spec.agent_listen,
+        api: api(&spec.api, spec.advertise.as_deref()),
         advertise: spec.advertise,
         follow: spec.follow.map(config::follow::Follow::settings),
         version: version::OWN.to_owned(),
     };
     let out = &mut cx.out;
     daemon::run(args.log_format, cx.verbose, |stop| {
-        controller::serve(config, stop, |ready| out.line(&format!("ready agents={}", ready.agent_addr)))
+        controller::serve(config, stop, |ready| {
+            let api = ready.api_addr.map_or(String::new(), |address| format!(" api={address}"));
+            out.line(&format!("ready agents={}{api}", ready.agent_addr));
+        })
     })
+}
+
+/// Where no names are given, the one that agents are told and the one of this machine have to do.
+fn api(spec: &ApiSpec, advertise: Option<&str>) -> Option<controller::ApiConfig> {
+    let mut names = spec.names.clone();
+    if names.is_empty() {
+        let told =
+            advertise.and_then(|address| address.rsplit_once(':')).map(|(host, _)| host.trim_matches(['[', ']']));
+        names.extend(told.map(str::to_owned));
+        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        names.extend(Some(own.trim().to_owned()).filter(|own| !own.is_empty()));
+    }
+    let certificate = spec.certificate_file.clone().zip(spec.key_file.clone());
+    let certificate = certificate.map(|(certificate, key)| controller::ApiCertificate { certificate, key });
+    spec.enabled.then(|| controller::ApiConfig { listen: spec.listen, names, tls: spec.tls, certificate })
 }

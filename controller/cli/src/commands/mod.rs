@@ -3,6 +3,8 @@
 pub mod adopt_root;
 pub mod agent;
 pub mod apply;
+pub mod config;
+pub mod context;
 pub mod controller;
 pub mod describe;
 pub mod diff;

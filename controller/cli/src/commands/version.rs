@@ -31,6 +31,7 @@ pub async fn run(cx: &mut Context, args: Version) -> Outcome {
     match controller {
         Ok(controller) => {
             cx.out.line(&format!("controller   {}", controller.version));
+            cx.out.line(&format!("authority    {}", controller.authority));
             for (host, version) in &controller.agents {
                 cx.out.line(&format!("agent {host}   {version}"));
             }

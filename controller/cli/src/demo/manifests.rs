@@ -76,6 +76,7 @@ spec:
   stateDirectory: {0}/controller
   socket: {0}/controller.sock
   agentListen: 127.0.0.1:0
+  api: {{enabled: false}}
 ",
         town.display()
     );

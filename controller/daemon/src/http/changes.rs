@@ -1,7 +1,11 @@
 //! Requests that change something, each carried to its end even if the one who asked hangs up.
 
-use super::{Refusal, extract::Sent, gate::Person};
-use crate::{apply, hub::Hub, runs, tokens};
+use super::{
+    Refusal,
+    extract::Sent,
+    gate::{self, Person},
+};
+use crate::{apply, hub::Hub, people, people::Pass, runs, tokens};
 use axum::{
     Extension, Json,
     body::Bytes,
@@ -9,7 +13,11 @@ use axum::{
 };
 use model::view::{PlanView, RunView};
 use std::sync::Arc;
-use wire::api::{AbortRequest, ApplyRequest, ApplyResult, FollowView, ResumeRequest, RunRequest, Token, TokenRequest};
+use wire::{
+    access::call_of_verb,
+    api::{AbortRequest, ApplyRequest, ApplyResult, FollowView, ResumeRequest, RunRequest, Token, TokenRequest},
+    people::{NewPerson, PersonRequest},
+};
 
 type Shared = State<Arc<Hub>>;
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -38,8 +46,10 @@ pub async fn plan(
 pub async fn start(
     State(hub): Shared,
     Extension(Person(by)): Extension<Person>,
+    Extension(pass): Extension<Pass>,
     Sent(request): Sent<RunRequest>,
 ) -> Answer<RunView> {
+    gate::ensure_allowed(&pass, call_of_verb(request.verb), request.verb.as_str())?;
     let own = Arc::clone(&hub);
     hub.detached(async move { runs::start(&own, request, &by).await }).await.map(Json)
 }
@@ -80,4 +90,22 @@ pub async fn token(
 ) -> Answer<Token> {
     let own = Arc::clone(&hub);
     hub.detached(async move { tokens::create(&own, request, &by).await }).await.map(Json)
+}
+
+pub async fn create_person(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<PersonRequest>,
+) -> Answer<NewPerson> {
+    let own = Arc::clone(&hub);
+    hub.detached(async move { people::create(&own, request, &by).await }).await.map(Json)
+}
+
+pub async fn revoke_person(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Path(name): Path<String>,
+) -> Answer<()> {
+    let own = Arc::clone(&hub);
+    hub.detached(async move { people::revoke(&own, &name, &by).await }).await.map(Json)
 }

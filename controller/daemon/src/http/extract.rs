@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use axum::{
-    body::to_bytes,
+    body::{HttpBody, to_bytes},
     extract::{FromRequest, FromRequestParts, Query, Request},
     http::{StatusCode, request::Parts},
 };
@@ -23,16 +23,20 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let too_large = |why: &str| {
+            let message = format!("the request could not be read, or is larger than {BODY_BYTES_MAX} bytes: {why}");
+            Refusal::malformed(message).with_status(StatusCode::PAYLOAD_TOO_LARGE)
+        };
+        if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+            return Err(too_large("its length says so"));
+        }
         let read = timeout(BODY_WAIT, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
         let Ok(read) = read else {
             return Err(
                 Refusal::malformed("the request did not arrive in time").with_status(StatusCode::REQUEST_TIMEOUT)
             );
         };
-        let bytes = read.map_err(|error| {
-            let message = format!("the request could not be read, or is larger than {BODY_BYTES_MAX} bytes: {error}");
-            Refusal::malformed(message).with_status(StatusCode::PAYLOAD_TOO_LARGE)
-        })?;
+        let bytes = read.map_err(|error| too_large(&error.to_string()))?;
         let parsed = serde_json::from_slice(&bytes);
         parsed.map(Self).map_err(|error| Refusal::malformed(format!("the request is not what it should be: {error}")))
     }

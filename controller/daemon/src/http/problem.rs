@@ -33,6 +33,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, 2, message)
     }
 
+    /// Nobody is known to ask.
+    pub fn unknown_person(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, 3, message)
+    }
+
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, 3, message)
     }

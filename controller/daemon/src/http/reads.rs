@@ -3,10 +3,11 @@
 use super::{Refusal, extract::Asked};
 use crate::{
     hub::Hub,
+    people::{self, Pass},
     store::{events, runs},
 };
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use model::{
@@ -15,7 +16,10 @@ use model::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use wire::api::{FollowView, List, StoredHost, StoredScenario, Version};
+use wire::{
+    api::{FollowView, List, StoredHost, StoredScenario, Version},
+    people::{PersonView, WhoAmI},
+};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -94,4 +98,12 @@ pub async fn run(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Answer<
     let key = id.clone();
     let found = hub.store.reading(move |c| runs::view(c, &key)).await?;
     found.map(Json).ok_or_else(|| Refusal::missing(format!("there is no run {}", id.escape_debug())))
+}
+
+pub async fn whoami(Extension(pass): Extension<Pass>) -> Json<WhoAmI> {
+    Json(WhoAmI { name: pass.name, role: pass.role, expires: pass.expires })
+}
+
+pub async fn people(State(hub): State<Arc<Hub>>) -> Answer<List<PersonView>> {
+    people::list(&hub).await.map(|list| Json(List::new(list)))
 }

@@ -1,29 +1,22 @@
-//! The Unix socket: who is at its other end, how many, and for how long in silence.
+//! The Unix socket: who is at its other end, and how many.
 
-use super::accounts::Peer;
+use super::{accounts::Peer, gate::Origin, quiet::Quiet};
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use rustix::fs::{Gid, Mode, chmod, chown};
 use std::{
-    future::Future,
     io,
     path::{Path, PathBuf},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep, sleep},
+    time::sleep,
 };
 
 /// Connections at the same time; more wait.
 const CONNECTIONS_MAX: usize = 256;
-
-/// A connection on which nothing moves for this long is closed. Watches send a comment more often.
-const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Pause after a failed accept, as when descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -71,10 +64,10 @@ impl Drop for Socket {
 }
 
 impl axum::serve::Listener for Socket {
-    type Io = Connection;
+    type Io = Quiet<UnixStream, OwnedSemaphorePermit>;
     type Addr = Peer;
 
-    async fn accept(&mut self) -> (Connection, Peer) {
+    async fn accept(&mut self) -> (Self::Io, Peer) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
                 std::future::pending::<()>().await;
@@ -84,7 +77,7 @@ impl axum::serve::Listener for Socket {
             match accepted {
                 Ok((credentials, stream)) => {
                     let peer = Peer { uid: credentials.uid(), gid: credentials.gid() };
-                    return (Connection { stream, idle: Box::pin(sleep(IDLE_MAX)), _place: place }, peer);
+                    return (Quiet::new(stream, place), peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a local connection was not accepted");
@@ -99,53 +92,8 @@ impl axum::serve::Listener for Socket {
     }
 }
 
-impl Connected<IncomingStream<'_, Socket>> for Peer {
+impl Connected<IncomingStream<'_, Socket>> for Origin {
     fn connect_info(stream: IncomingStream<'_, Socket>) -> Self {
-        *stream.remote_addr()
-    }
-}
-
-/// One connection, closed when nothing moves on it.
-#[derive(Debug)]
-pub struct Connection {
-    stream: UnixStream,
-    idle: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    fn moved<T>(&mut self, poll: Poll<T>) -> Poll<T> {
-        if poll.is_ready() {
-            self.idle.as_mut().reset(Instant::now() + IDLE_MAX);
-        }
-        poll
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if poll.is_pending() && self.idle.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        self.moved(poll)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
-        if poll.is_pending() && self.idle.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        self.moved(poll)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Origin::Socket(*stream.remote_addr())
     }
 }

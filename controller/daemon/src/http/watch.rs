@@ -1,8 +1,9 @@
 //! Changes as server-sent events: everything of a kind first, then each change of it.
 
 use super::{Refusal, extract::Asked};
-use crate::hub::Hub;
+use crate::{hub::Hub, people::Pass, state::now};
 use axum::{
+    Extension,
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
@@ -33,9 +34,10 @@ pub struct WatchQuery {
     name: Option<String>,
 }
 
-/// A watcher that falls too far behind gets an event named `relist`, and the stream ends: it has to start again.
+/// Ends when the token it was opened with is revoked or expires. A watcher that falls too far behind gets an event named `relist`, and the stream ends: it has to start again.
 pub async fn watch(
     State(hub): State<Arc<Hub>>,
+    Extension(pass): Extension<Pass>,
     Asked(query): Asked<WatchQuery>,
     stop: CancellationToken,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
@@ -47,6 +49,8 @@ pub async fn watch(
         let event = watching.next().await?;
         Some((Ok(event), watching))
     });
+    let over = async move { pass.over(now()).await };
+    let events = events.take_until(Box::pin(over));
     Ok(Sse::new(events.boxed()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 

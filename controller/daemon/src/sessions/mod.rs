@@ -7,5 +7,5 @@ mod listener;
 mod session;
 
 pub use join::JoinLimits;
-pub use limit::Bucket;
+pub use limit::{Bucket, Failures};
 pub use listener::listen;

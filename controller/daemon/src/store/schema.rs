@@ -1,6 +1,6 @@
 //! The tables, and the check that this program may use them.
 
-use super::StoreError;
+use super::{StoreError, people};
 use rusqlite::{Connection, OptionalExtension};
 
 /// The schema this program writes.
@@ -44,7 +44,15 @@ pub fn ensure(connection: &mut Connection, program: &str) -> Result<(), StoreErr
         }
         Some(_) => Ok(()),
         None => create(connection, program),
-    }
+    }?;
+    add_later_tables(connection)
+}
+
+/// Tables that came after the first release of a schema. An older program does not look at them, so they need no new
+/// version of it.
+fn add_later_tables(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch(people::TABLE)?;
+    Ok(())
 }
 
 fn stored(connection: &Connection) -> Result<Option<(i64, String)>, StoreError> {

@@ -35,6 +35,9 @@ pub struct Fixture {
     pub temp: TempDir,
     pub address: watch::Sender<SocketAddr>,
     pub follow: Option<Follow>,
+    /// Where people with tokens connect.
+    pub api: Option<controller::ApiConfig>,
+    pub api_address: Option<SocketAddr>,
     running: Option<Running>,
 }
 
@@ -46,15 +49,24 @@ impl Drop for Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
-        Self::following(|_| None).await
+        Self::made(None, |_| None).await
     }
 
     /// One that follows what `follow` says about a temporary directory.
     pub async fn following(follow: impl FnOnce(&Path) -> Option<Follow>) -> Self {
+        Self::made(None, follow).await
+    }
+
+    /// Starts one that is reached over the network too.
+    pub async fn start_with(api: Option<controller::ApiConfig>) -> Self {
+        Self::made(api, |_| None).await
+    }
+
+    async fn made(api: Option<controller::ApiConfig>, follow: impl FnOnce(&Path) -> Option<Follow>) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let follow = follow(temp.path());
         let address = watch::channel(SocketAddr::from(([127, 0, 0, 1], 0))).0;
-        let mut fixture = Self { temp, address, follow, running: None };
+        let mut fixture = Self { temp, address, follow, api, api_address: None, running: None };
         fixture.open().await;
         fixture
     }
@@ -66,6 +78,7 @@ impl Fixture {
             agent_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertise: None,
             follow: self.follow.clone(),
+            api: self.api.clone(),
             version: "0.1.0".to_owned(),
         }
     }
@@ -82,14 +95,17 @@ impl Fixture {
         let (config, shutdown) = (self.config(), stop.clone());
         runtime.spawn(async move {
             let tell = |at: controller::Ready| {
-                let _ = ready.send(at.agent_addr);
+                let _ = ready.send(at);
             };
             let result = serve(config, shutdown, tell).await;
             let _ = end.send(result);
         });
         self.running = Some((runtime, stop, ended));
         match is_ready.await {
-            Ok(address) => drop(self.address.send_replace(address)),
+            Ok(at) => {
+                self.api_address = at.api_addr;
+                self.address.send_replace(at.agent_addr);
+            }
             Err(_) => panic!("not ready: {:?}", self.running.take().unwrap().2.await),
         }
     }
@@ -121,7 +137,11 @@ impl Fixture {
         self.post("/v1/apply", &set(text)).await.ok()
     }
 
+    /// A join token for a host, which is declared when it is not yet.
     pub async fn token(&self, host: &str) -> Token {
+        if self.get(&format!("/v1/hosts/{host}")).await.status == 404 {
+            self.apply(&declared(host)).await;
+        }
         self.post("/v1/tokens", &TokenRequest { host: HostName::from(host), ttl_seconds: 60 }).await.ok()
     }
 
@@ -180,6 +200,14 @@ impl Fixture {
     pub async fn run_done(&self, id: &str) -> RunView {
         self.run_until(id, "done", |run| run.state == RunState::Done).await
     }
+}
+
+/// A Host as in `SHOP`.
+fn declared(host: &str) -> String {
+    let port = if host == "mx1" { 7001 } else { 7002 };
+    format!(
+        "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {{name: {host}}}\nspec: {{replicationAddress: '127.0.0.1:{port}'}}\n"
+    )
 }
 
 pub fn set(text: &str) -> ApplyRequest {

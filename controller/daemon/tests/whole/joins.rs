@@ -26,6 +26,7 @@ async fn a_token_lets_one_host_in_once() {
 #[tokio::test]
 async fn a_token_lives_for_an_hour_at_most() {
     let fixture = Fixture::start().await;
+    fixture.token("mx1").await;
     let request = |seconds| TokenRequest { host: HostName::from("mx1"), ttl_seconds: seconds };
     for seconds in [0, 3601] {
         fixture.post("/v1/tokens", &request(seconds)).await.problem(400, 2);
@@ -39,6 +40,19 @@ async fn a_token_lives_for_an_hour_at_most() {
     }
     let address = *fixture.address.borrow();
     assert!(join(address, &short.token, "mx1").await.unwrap_err().contains("not valid"));
+}
+
+#[tokio::test]
+async fn only_a_declared_host_gets_a_token() {
+    let fixture = Fixture::start().await;
+    let request = TokenRequest { host: HostName::from("mx7"), ttl_seconds: 60 };
+    let problem = fixture.post("/v1/tokens", &request).await.problem(412, 6);
+    assert!(problem.message.contains("no host mx7 is declared"), "{problem:?}");
+    assert!(problem.help[0].contains("standin apply"), "{problem:?}");
+    // The command is right once the address stands in it.
+    let yaml = problem.help[0].split('\'').nth(1).unwrap().replace("ADDRESS", "'10.0.0.7'");
+    fixture.apply(&yaml).await;
+    let _: wire::api::Token = fixture.post("/v1/tokens", &request).await.ok();
 }
 
 #[tokio::test]

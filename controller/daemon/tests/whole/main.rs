@@ -10,6 +10,8 @@ mod fixture;
 mod follows;
 mod http;
 mod joins;
+mod network;
+mod people;
 mod restored;
 mod runs;
 mod starts;

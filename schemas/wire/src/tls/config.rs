@@ -66,7 +66,7 @@ fn finish(mut config: ClientConfig) -> Arc<ClientConfig> {
 }
 
 /// Named here and handed down: a process-wide default could be set by anybody.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 

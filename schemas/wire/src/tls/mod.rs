@@ -2,9 +2,11 @@
 //!
 //! Resumption is off so that every connection proves its key anew. Deadlines are the caller's.
 
+mod api;
 mod config;
 mod pin;
 
+pub use api::{ApiDistrust, ApiTrust, WrongAuthority, api_client_config, api_server_config, connect_api};
 pub use config::{ClientCertificate, client_config, joining_config, server_config};
 
 use crate::identity::{IdentityError, Peer, PeerRole, SERVER_NAME};
