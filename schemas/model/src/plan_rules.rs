@@ -67,6 +67,7 @@ pub fn missteps(plan: &RecoveryPlanSpec, scenario: Option<&ScenarioSpec>) -> Vec
     look.moves();
     look.each();
     look.points();
+    look.way_home();
     if let Some(scenario) = scenario {
         look.missing(scenario);
     }
@@ -219,6 +220,14 @@ impl Look<'_> {
         }
     }
 
+    /// Home is only made active once it has everything.
+    fn way_home(&mut self) {
+        if self.plan.purpose == Purpose::Switchback && self.first("waitForDrain").is_none() {
+            let message = "nothing waits for the drain, and a switchback loses nothing";
+            self.add(Misstep::new(Rule::Order, "/steps".to_owned(), message, "needs a `waitForDrain`"));
+        }
+    }
+
     /// What this scenario needs and no step does.
     fn missing(&mut self, scenario: &ScenarioSpec) {
         let steps = || "/steps".to_owned();
@@ -234,15 +243,14 @@ impl Look<'_> {
                 found.push(misstep.scenario("/services/commands", "what runs on the active host only"));
             }
         }
-        if scenario.switchover.guards.require_drain && lacks("waitForDrain") {
+        if scenario.switchover.guards.require_drain && self.plan.purpose == Purpose::Switchover && lacks("waitForDrain")
+        {
             let message = "nothing waits for the drain, and `requireDrain` is true";
             let misstep = Misstep::new(Rule::Order, steps(), message, "needs a `waitForDrain` before `setActive`");
             found.push(misstep.scenario("/switchover/guards/requireDrain", "true here, or by default"));
         }
         for point in scenario.redirection.iter().map(|point| &point.name) {
-            let applies = |(_, action): &(&PlanStep, Action<'_>)| {
-                matches!(action, Action::Redirect(redirect) if redirect.apply.contains(point))
-            };
+            let applies = |(_, action): &(&PlanStep, Action<'_>)| matches!(action, Action::Redirect(redirect) if redirect.apply.contains(point));
             if !self.steps.iter().any(applies) {
                 let message = format!("redirection `{point}` is not applied: its clients stay where they are");
                 let label = format!("needs a `redirect` with `{point}`");
@@ -260,8 +268,7 @@ impl Look<'_> {
             let message = format!("`{field}` says nothing in a step with `{key}`");
             self.found.push(Misstep::new(Rule::Idle, at(index, field), message, label));
         };
-        let placed =
-            matches!(action, Action::Run(_) | Action::StopServices | Action::StartServices | Action::Check(_));
+        let placed = matches!(action, Action::Run(_) | Action::StopServices | Action::StartServices | Action::Check(_));
         if step.host.is_some() && !placed {
             says_nothing("host", "it is not done on a host that could be chosen");
         }
@@ -300,11 +307,10 @@ impl Look<'_> {
                 new("`setActive` always is a point of no return", "leave it out, or write `true`")
             }
             (None | Some(false), _) | (Some(true), Action::SetActive(_)) => return,
-            (Some(true), Action::Run(_)) if step.undo.is_some() => new(
-                "a point of no return that can be taken back",
-                "and yet it has an `undo`",
-            )
-            .other(at(index, "undo"), "this takes it back"),
+            (Some(true), Action::Run(_)) if step.undo.is_some() => {
+                new("a point of no return that can be taken back", "and yet it has an `undo`")
+                    .other(at(index, "undo"), "this takes it back")
+            }
             (Some(true), Action::Run(_)) if step.always => {
                 new("a point of no return among what is done always", "it would stop the way back")
             }
@@ -316,27 +322,23 @@ impl Look<'_> {
                     Misstep { warning: true, ..misstep }
                 }
             },
-            (Some(true), _) => new(
-                &format!("`{}` is not a point of no return", action.key()),
-                "it can be taken back",
-            ),
+            (Some(true), _) => new(&format!("`{}` is not a point of no return", action.key()), "it can be taken back"),
         };
         self.add(misstep);
     }
 
     /// The step from which on nothing is taken back.
     fn point(&self) -> Option<usize> {
-        self.steps.iter().position(|(step, action)| {
-            matches!(action, Action::SetActive(_)) || step.point_of_no_return == Some(true)
-        })
+        self.steps
+            .iter()
+            .position(|(step, action)| matches!(action, Action::SetActive(_)) || step.point_of_no_return == Some(true))
     }
 
     fn failure(&mut self, index: usize) {
         let (step, action) = self.steps[index];
         let key = action.key();
-        let new = |field: &str, message: String, label: &str| {
-            Misstep::new(Rule::Failure, at(index, field), message, label)
-        };
+        let new =
+            |field: &str, message: String, label: &str| Misstep::new(Rule::Failure, at(index, field), message, label);
         let after = self.point().filter(|point| *point < index);
         let by_itself = self.point() == Some(index) && !matches!(action, Action::SetActive(_));
         let mut found = Vec::new();

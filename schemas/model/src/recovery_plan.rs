@@ -479,9 +479,8 @@ impl PlanStep {
         for (at, script) in scripts.into_iter().filter_map(|(at, script)| Some((at, script?))) {
             for (key, words) in [("command", &script.command), ("check", &script.check)] {
                 let words = words.iter().enumerate();
-                values.extend(
-                    words.map(|(n, word)| (format!("{at}/{key}/{n}"), word, [Text, Host, Replica].as_slice())),
-                );
+                values
+                    .extend(words.map(|(n, word)| (format!("{at}/{key}/{n}"), word, [Text, Host, Replica].as_slice())));
             }
         }
         values

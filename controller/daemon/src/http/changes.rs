@@ -8,7 +8,9 @@ use axum::{
 };
 use model::view::{PlanView, RunView};
 use std::sync::Arc;
-use wire::api::{AbortRequest, ApplyRequest, ApplyResult, ResumeRequest, RunRequest, Token, TokenRequest};
+use wire::api::{
+    AbortRequest, ApplyRequest, ApplyResult, PlanManifest, ResumeRequest, RunRequest, Token, TokenRequest,
+};
 
 type Shared = State<Arc<Hub>>;
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -32,6 +34,14 @@ pub async fn plan(
     Sent(request): Sent<RunRequest>,
 ) -> Answer<PlanView> {
     runs::plan(&hub, &request, &by).await.map(Json)
+}
+
+pub async fn plan_manifest(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<RunRequest>,
+) -> Answer<PlanManifest> {
+    runs::plan_manifest(&hub, &request, &by).await.map(Json)
 }
 
 pub async fn start(

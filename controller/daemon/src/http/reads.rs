@@ -10,12 +10,12 @@ use axum::{
     extract::{Path, State},
 };
 use model::{
-    HostName, ScenarioName,
+    HostName, PlanName, ScenarioName,
     view::{EventView, RunView},
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use wire::api::{List, StoredHost, StoredScenario, Version};
+use wire::api::{List, StoredHost, StoredPlan, StoredScenario, Version};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -43,6 +43,16 @@ pub async fn hosts(State(hub): State<Arc<Hub>>) -> Json<List<StoredHost>> {
 pub async fn host(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Answer<StoredHost> {
     let found = hub.board.lock().await.shown_host(&HostName(name.clone()));
     found.map(Json).ok_or_else(|| Refusal::missing(format!("there is no host {}", name.escape_debug())))
+}
+
+pub async fn plans(State(hub): State<Arc<Hub>>) -> Json<List<StoredPlan>> {
+    let board = hub.board.lock().await;
+    Json(List::new(board.plans.keys().filter_map(|name| board.shown_plan(name)).collect()))
+}
+
+pub async fn plan(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Answer<StoredPlan> {
+    let found = hub.board.lock().await.shown_plan(&PlanName(name.clone()));
+    found.map(Json).ok_or_else(|| Refusal::missing(format!("there is no plan {}", name.escape_debug())))
 }
 
 #[derive(Debug, Deserialize)]

@@ -32,7 +32,9 @@ pub(super) fn router(hub: Arc<Hub>, stop: CancellationToken) -> Router {
         .route("/v1/watch", get(move |state, query| watch(state, query, stop.clone())))
         .route("/v1/diff", post(changes::diff))
         .route("/v1/apply", post(changes::apply))
-        .route("/v1/plans", post(changes::plan))
+        .route("/v1/plans", get(reads::plans).post(changes::plan))
+        .route("/v1/plans/manifest", post(changes::plan_manifest))
+        .route("/v1/plans/{name}", get(reads::plan))
         .route("/v1/tokens", post(changes::token))
         .fallback(|uri: Uri| async move { Refusal::missing(format!("there is no {}", uri.path())) })
         .method_not_allowed_fallback(|uri: Uri| async move {

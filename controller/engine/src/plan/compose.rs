@@ -146,7 +146,8 @@ impl Composing<'_> {
         if self.spec.purpose == Purpose::Switchover && !self.from.member.is_primary() && !on {
             let name = draft.settings.scenario;
             let blocker = draft.block("reverse replication cannot begin with this switchover");
-            blocker.facts = vec![format!("{} was active before {}, home may hold changes of its own", self.from, active)];
+            blocker.facts =
+                vec![format!("{} was active before {}, home may hold changes of its own", self.from, active)];
             blocker.help = vec![format!("afterwards  standin resume {name} --reverse")];
         }
         (!on).then_some(ReverseReplication { active, home, on: true })
@@ -221,7 +222,8 @@ impl Composing<'_> {
     }
 
     fn manner(&self, draft: &mut Draft<'_>, step: &PlanStep, made: &AnyStep, several: bool, n: usize) -> Manner {
-        let name = if several { format!("{}: {}", step.name, made.name()) } else { step.name.clone() };
+        let plain = !several || matches!(made, AnyStep::PromoteTarget(_));
+        let name = if !plain { format!("{}: {}", step.name, made.name()) } else { step.name.clone() };
         let script = matches!(made, AnyStep::RunScript(_));
         // What cannot be taken back is not ordered to be: the promotion of a `setActive` has its own answer.
         let promotion = step.set_active.is_some() && n > 0;

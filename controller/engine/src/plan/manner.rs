@@ -30,10 +30,7 @@ impl Manner {
     /// What a person should know of it before it begins.
     pub(super) fn said(&self) -> String {
         let failure = self.on_failure.map(|answer| format!("on failure: {}", answer.as_str()));
-        let retries = self.retries.map(|retries| match retries.max {
-            1 => "tried twice".to_owned(),
-            max => format!("tried {} times", max + 1),
-        });
+        let retries = self.retries.map(|retries| format!("up to {} attempts", retries.max.saturating_add(1)));
         let always = self.always.is_some().then(|| "in any case".to_owned());
         let said: Vec<String> = [retries, failure, always].into_iter().flatten().collect();
         if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
