@@ -6,5 +6,6 @@ pub mod diff;
 pub mod failure;
 pub mod lists;
 pub mod plan;
+pub mod recovery_plan;
 pub mod run;
 pub mod stream;

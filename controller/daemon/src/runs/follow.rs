@@ -36,8 +36,9 @@ pub fn plan(board: &Board, entry: &Entry, request: &RunRequest) -> Result<Option
     let known: Vec<&str> = spec.iter().flat_map(|spec| &spec.parameters).map(|p| p.name.as_str()).collect();
     let mut given = request.options.parameters.keys();
     if let Some(stranger) = given.find(|name| !known.contains(&name.as_str())) {
-        let what =
-            recipe.map_or_else(|| "the built-in plan".to_owned(), |recipe| format!("plan {}", recipe.source.name));
+        let what = recipe
+            .as_ref()
+            .map_or_else(|| "the built-in plan".to_owned(), |recipe| format!("plan {}", recipe.source.name));
         let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let message = format!("{what} has no parameter {}", stranger.escape_debug());
         return Err(Refusal::malformed(message).fact(format!("its parameters: {list}")));

@@ -181,6 +181,7 @@ pub fn switchover() -> RunRequest {
         scenario: ScenarioName::from("shop"),
         options: RunOptions::default(),
         expect_revision: None,
+        expect_plan: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod applies;
 mod fixture;
 mod http;
 mod joins;
+mod plans;
 mod restored;
 mod runs;
 mod starts;
