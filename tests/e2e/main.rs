@@ -7,6 +7,7 @@ mod failpoints;
 mod faults;
 mod histories;
 mod kills;
+mod plans;
 mod remote;
 mod replicate;
 mod roles;

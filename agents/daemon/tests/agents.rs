@@ -135,6 +135,37 @@ async fn errands_are_carried_out_and_answered_again_from_the_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plans_script_runs_on_any_member_and_is_told_its_step() {
+    let pair = Pair::start().await;
+    fs::write(pair.primary.path("root/a"), "a").unwrap();
+    pair.at_home(1);
+    pair.controller.until("mx1", "following", following).await;
+    let log = pair.dublin.path("log");
+    pair.dublin.script("announce", &format!("echo $1 $STANDIN_STEP $STANDIN_ACTIVE_HOST >> {}", log.display()));
+    pair.dublin.script("announced", &format!("test -e {}", log.display()));
+    let run = |command: &[&str], check: &[&str]| Work::Run {
+        step: "notice".to_owned(),
+        active_host: "mx1".to_owned(),
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        check: check.iter().map(|word| (*word).to_owned()).collect(),
+        timeout: Period::from_secs(5),
+    };
+    for (attempt, expected) in [("r-1/1/1", "done"), ("r-1/1/2", "already")] {
+        let done = pair.controller.errand("mx2", attempt, run(&["announce", "OPS-12"], &["announced"])).await;
+        assert!(matches!(&done, ErrandOutcome::Done(r) if r.message.contains(expected)), "{done:?}");
+    }
+    assert_eq!(fs::read_to_string(log).unwrap(), "OPS-12 notice mx1\n", "the command ran once");
+    for command in [&["no-such-script"], &["../announce"]] {
+        let failed = pair.controller.errand("mx2", &format!("r-2/{}/1", command[0].len()), run(command, &[])).await;
+        assert!(matches!(failed, ErrandOutcome::Failed { .. }), "{failed:?}");
+    }
+    let unknown = Work::SomeChecks { names: vec!["no-such-check".to_owned()] };
+    let failed = pair.controller.errand("mx1", "r-3/1/1", unknown).await;
+    assert!(matches!(&failed, ErrandOutcome::Failed { message } if message.contains("not known")), "{failed:?}");
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_work_moves_over_and_back_and_nothing_is_lost() {
     let pair = Pair::start().await;
     fs::write(pair.primary.path("root/a"), "a").unwrap();

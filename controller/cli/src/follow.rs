@@ -51,6 +51,8 @@ pub async fn follow(cx: &mut Context, run: RunView, output: RunOutput, limit: Op
     end(cx, &last.run, output)?;
     match last.why {
         End::Over if last.run.state == RunState::Done => Ok(Exit::Done),
+        // Nothing has failed, and nothing is over.
+        End::Over if last.run.question.is_some() => Ok(Exit::Pending),
         End::Over => Ok(Exit::Failed),
         // The end of a run that nobody looks at is not known here.
         End::Detached | End::NobodyReads => {

@@ -2,12 +2,12 @@
 
 use crate::{
     output::{Clock, Table},
-    show::lists,
+    show::{self, lists},
     sorted::{self, Field},
 };
 use model::view::{EventView, RunView};
 use serde::{Serialize, de::DeserializeOwned};
-use wire::api::{StoredHost, StoredScenario, WatchEvent};
+use wire::api::{StoredHost, StoredPlan, StoredScenario, WatchEvent};
 
 /// A kind of thing that is listed.
 pub trait Listed: Serialize + DeserializeOwned + Clone + 'static {
@@ -89,6 +89,33 @@ impl Listed for StoredHost {
     }
 
     const FIELDS: &'static [Field<Self>] = sorted::HOSTS;
+}
+
+impl Listed for StoredPlan {
+    const KIND: &'static str = "plan";
+    const PATH: &'static str = "/v1/plans";
+
+    fn name(&self) -> String {
+        self.metadata.name.clone()
+    }
+
+    fn labelled(&self, labels: &[(String, String)]) -> bool {
+        has_labels(&self.metadata, labels)
+    }
+
+    fn table(items: &[Self], wide: bool, _: &Clock) -> Table {
+        show::recovery_plan::table(items, wide)
+    }
+
+    fn of(event: WatchEvent) -> Option<Self> {
+        event.plan
+    }
+
+    fn essence(&self) -> String {
+        format!("{:?} {:?}", self.metadata.labels, self.spec)
+    }
+
+    const FIELDS: &'static [Field<Self>] = sorted::PLANS;
 }
 
 impl Listed for RunView {

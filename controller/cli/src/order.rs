@@ -86,8 +86,14 @@ pub struct Order {
 }
 
 impl Order {
-    fn request(&self, expect_revision: Option<u64>) -> RunRequest {
-        RunRequest { verb: self.verb, scenario: self.scenario.clone(), options: self.options.clone(), expect_revision }
+    pub fn request(&self, shown: Option<&PlanView>) -> RunRequest {
+        RunRequest {
+            verb: self.verb,
+            scenario: self.scenario.clone(),
+            options: self.options.clone(),
+            expect_revision: shown.map(|plan| plan.ledger_revision),
+            expect_plan: shown.and_then(|plan| plan.plan.clone()),
+        }
     }
 
     /// The plan as it would be carried out now.
@@ -118,7 +124,7 @@ impl Order {
                 prompt::type_name(cx, given.as_deref(), self.scenario.as_str(), self.purpose).await?;
             }
         }
-        change(cx, "/v1/runs", &self.request(Some(plan.ledger_revision))).await
+        change(cx, "/v1/runs", &self.request(Some(&plan))).await
     }
 
     /// The whole plan where roles move; only what is lost where one step is all there is.
@@ -156,7 +162,7 @@ impl Order {
 }
 
 /// Asking for a plan changes nothing, whatever becomes of the answer.
-fn nothing_started(failure: Failure) -> Failure {
+pub fn nothing_started(failure: Failure) -> Failure {
     if failure.exit != Exit::Pending {
         return failure;
     }

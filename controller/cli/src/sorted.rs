@@ -10,7 +10,7 @@ use model::{
     view::{EventView, RunState, RunView},
 };
 use std::cmp::{Ordering, Reverse};
-use wire::api::{StoredHost, StoredScenario};
+use wire::api::{StoredHost, StoredPlan, StoredScenario};
 
 /// A field that a list can be sorted by.
 pub struct Field<T> {
@@ -54,6 +54,9 @@ pub const HOSTS: &[Field<StoredHost>] = &[
     by!("state", |item: &StoredHost| host_attention(item)),
     by!("age", |item: &StoredHost| youngest(item.metadata.created_at)),
 ];
+
+pub const PLANS: &[Field<StoredPlan>] =
+    &[by!("name", |item: &StoredPlan| item.name()), by!("age", |item: &StoredPlan| youngest(item.metadata.created_at))];
 
 pub const RUNS: &[Field<RunView>] = &[
     by!("name", |item: &RunView| item.name()),

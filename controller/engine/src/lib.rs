@@ -22,5 +22,5 @@ pub use apply::may_apply;
 pub use compose::{compose, first_ledger};
 pub use plan::{Plan, plan};
 pub use run::{Event, IllegalEvent, Next, Refusal, Run, What};
-pub use settings::{Observed, Options, Place, Report, Settings};
+pub use settings::{Observed, Options, Place, Recipe, Report, Settings};
 pub use status::status;

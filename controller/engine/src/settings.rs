@@ -1,8 +1,8 @@
 //! What the engine is given: the settings in force, what was observed, and what a person chose.
 
 use model::{
-    AgentStatus, AssignmentStatus, Epoch, HostName, HostSpec, Ledger, MemberName, RootName, ScenarioName, ScenarioSpec,
-    Timestamp,
+    AgentStatus, AssignmentStatus, Epoch, HostName, HostSpec, Ledger, MemberName, RecoveryPlanSpec, RootName,
+    ScenarioName, ScenarioSpec, Timestamp, view::PlanSource,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -127,6 +127,18 @@ pub struct Options {
     pub reverse: bool,
     pub root: Option<RootName>,
     pub host: Option<HostName>,
+    /// The plan that is followed instead of the built-in one.
+    pub plan: Option<Recipe>,
+    /// Values of the plan's parameters.
+    pub parameters: BTreeMap<String, String>,
     /// The person who asks; recorded with what they vouch for.
     pub by: String,
+}
+
+/// A RecoveryPlan as it was when a run was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Recipe {
+    pub source: PlanSource,
+    pub spec: RecoveryPlanSpec,
 }

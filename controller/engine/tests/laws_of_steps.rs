@@ -1,5 +1,7 @@
 //! Laws that hold for every step there is, unasked: a new step is tested by being registered.
 
+mod manifests;
+
 use engine::{
     Options, Plan,
     steps::{ALL, AnyStep, Asking, Progress, Sight, Undo},
@@ -74,6 +76,10 @@ fn samples() -> Vec<Sample> {
     let adopt = Options { root: Some("data".into()), host: Some("mx1".into()), ..Options::default() };
     let plan = world.plan(Verb::AdoptRoot, &adopt);
     walk(world, plan, &mut samples);
+
+    let world = Toy::two_hosts();
+    let plan = world.plan(Verb::Switchover, &manifests::options(manifests::every_action()));
+    walk(world, plan, &mut samples);
     samples
 }
 
@@ -102,7 +108,8 @@ fn a_perfect_fleet_reaches_every_step() {
         let cx = order(&mut world, &step);
         (0..4).for_each(|_| world.tick());
         let progress = look(&world, &cx, &step);
-        assert!(reached(&progress), "{}: {progress:?}", step.title());
+        // The word of a person is no report.
+        assert_eq!(reached(&progress), step.kind() != "Approve", "{}: {progress:?}", step.title());
     }
 }
 

@@ -42,6 +42,13 @@ codes! {
     DR0217 "not a pattern",
     DR0218 "a limit of nothing, or times that do not fit",
     DR0219 "not an address",
+    DR0230 "no such Scenario or RecoveryPlan",
+    DR0231 "a step names what its scenario does not have",
+    DR0232 "parameters that do not fit",
+    DR0321 "an unsafe order of steps",
+    DR0322 "a point of no return in the wrong place",
+    DR0323 "a failure cannot be answered like this",
+    DR0324 "a key that says nothing in its step",
 }
 
 /// The page of a code, as Markdown. Upper and lower case are the same.

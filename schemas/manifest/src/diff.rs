@@ -37,6 +37,7 @@ pub fn diff(stored: Option<&Object>, new: &Object) -> Vec<FieldChange> {
     let blank = match new {
         Object::Host(..) => Object::Host(Default::default(), Default::default()),
         Object::Scenario(..) => Object::Scenario(Default::default(), Default::default()),
+        Object::RecoveryPlan(..) => Object::RecoveryPlan(Default::default(), Default::default()),
     };
     let before = fields::of(stored.unwrap_or(&blank));
     fields::compare(&before, &fields::of(new), stored.is_none())

@@ -6,7 +6,7 @@ use crate::{
     schema, suggest,
     tree::{Node, Shape, child, tokens},
 };
-use model::{HostSpec, Kind, Metadata, Object, ScenarioSpec, object::API_VERSION};
+use model::{HostSpec, Kind, Metadata, Object, RecoveryPlanSpec, ScenarioSpec, object::API_VERSION};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -133,6 +133,9 @@ pub fn decode(kind: Kind, tree: &Node, bad: &BTreeSet<String>) -> Option<Object>
         Kind::Host => serde_json::from_value::<HostSpec>(spec).ok().map(|spec| Object::Host(metadata, spec)),
         Kind::Scenario => {
             serde_json::from_value::<ScenarioSpec>(spec).ok().map(|spec| Object::Scenario(metadata, spec))
+        }
+        Kind::RecoveryPlan => {
+            serde_json::from_value::<RecoveryPlanSpec>(spec).ok().map(|spec| Object::RecoveryPlan(metadata, spec))
         }
     }
 }

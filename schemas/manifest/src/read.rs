@@ -7,7 +7,7 @@ use crate::{
     schema,
     tree::{Document, Node, documents},
 };
-use model::{HostName, Object};
+use model::{HostName, Object, PlanName, ScenarioName};
 use std::collections::BTreeSet;
 
 /// An object with its place.
@@ -48,6 +48,10 @@ impl Set {
 pub struct Surroundings {
     /// Hosts that the controller stores already.
     pub known_hosts: Vec<HostName>,
+    /// Scenarios that the controller stores already.
+    pub known_scenarios: Vec<ScenarioName>,
+    /// RecoveryPlans that the controller stores already.
+    pub known_plans: Vec<PlanName>,
 }
 
 /// Reads a whole set of `(path, text)`; references are looked up within the set.
@@ -69,7 +73,7 @@ pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &
         set.documents += found.len();
         items.extend(found.into_iter().filter_map(|document| item(file, document, &mut set.findings)));
     }
-    let world = World { items, known_hosts: &surroundings.known_hosts };
+    let world = World { items, surroundings };
     set.findings.extend(lints::run(&world));
     let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
     set.objects = whole.map(|item| Located { object: item.object, file: item.file, tree: item.tree }).collect();

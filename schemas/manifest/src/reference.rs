@@ -11,7 +11,7 @@ pub fn reference_markdown() -> String {
         "# Manifest reference\n\nMade from the schema by `manifest::reference_markdown`; a test keeps it true. \
          A field in **bold** must be written.\n",
     );
-    for kind in [Kind::Scenario, Kind::Host] {
+    for kind in [Kind::Scenario, Kind::Host, Kind::RecoveryPlan] {
         let schema = schema(kind);
         let about = schema.get("description").and_then(Value::as_str).unwrap_or_default();
         let _ = write!(
@@ -39,7 +39,9 @@ fn object(text: &mut String, path: &str, schema: &Value) {
             Some(items) => (items, format!("{here}[]")),
             None => (field, here),
         };
-        object(text, &below_path, below);
+        if !below.get("type").is_some_and(Value::is_array) {
+            object(text, &below_path, below);
+        }
     }
 }
 
@@ -77,6 +79,7 @@ fn type_of(field: &Value) -> String {
             _ => "list of text".to_owned(),
         },
         "string" => "text".to_owned(),
+        "" => "text or `{fromParameter: NAME}`".to_owned(),
         "integer" => "number".to_owned(),
         "object" if field.get("properties").is_none() => "map of text".to_owned(),
         other => other.to_owned(),

@@ -22,5 +22,6 @@ pub fn to_yaml(object: &Object) -> String {
     match object {
         Object::Host(_, spec) => write(object, spec),
         Object::Scenario(_, spec) => write(object, spec),
+        Object::RecoveryPlan(_, spec) => write(object, spec),
     }
 }

@@ -113,7 +113,7 @@ spec:
 status: {state: Protecting}
 ---
 apiVersion: standin/v1alpha1
-kind: RecoveryPlan
+kind: Playbook
 metadata: {name: p}
 ---
 kind: Host
@@ -175,7 +175,7 @@ fn at_most_fifty_are_shown_and_the_rest_is_counted() {
 fn hosts_that_are_stored_already_are_known() {
     let files = [("mail.yaml", MAIL)];
     assert_eq!(codes(&files), ["DR0201", "DR0201"]);
-    let stored = Surroundings { known_hosts: vec!["mx1".into(), "mx2".into()] };
+    let stored = Surroundings { known_hosts: vec!["mx1".into(), "mx2".into()], ..Surroundings::default() };
     assert_eq!(read_with(&files, &stored).findings, []);
 }
 

@@ -43,6 +43,10 @@ pub enum Work {
     Redirect { point: PointName, active_host: String, command: Vec<String>, check: Vec<String>, timeout: Period },
     /// Run every monitoring check once; succeeds when all pass.
     Checks,
+    /// Run these monitoring checks once; succeeds when all pass.
+    SomeChecks { names: Vec<String> },
+    /// Run a script for a step of a plan: when `check` exits 0 it is done already, else run `command`, then `check` again.
+    Run { step: String, active_host: String, command: Vec<String>, check: Vec<String>, timeout: Period },
     /// Copy until equal from a full comparison, on every outgoing stream.
     Synchronize,
     /// Compare both sides fully, in one root or in all, and change nothing.

@@ -63,6 +63,8 @@ names! {
     RootName,
     /// Name of one way in which clients are redirected.
     PointName,
+    /// Name of a RecoveryPlan.
+    PlanName,
     /// Identifier of a run, such as `r-7q4k`.
     RunId,
 }

@@ -1,6 +1,7 @@
 //! The envelope around every manifest: `apiVersion`, `kind`, `metadata`, `spec`.
 
 use crate::{
+    recovery_plan::RecoveryPlanSpec,
     scenario::{HostSpec, ScenarioSpec},
     time::Timestamp,
 };
@@ -15,15 +16,17 @@ pub const API_VERSION: &str = "standin/v1alpha1";
 pub enum Kind {
     Host,
     Scenario,
+    RecoveryPlan,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 2] = [Kind::Host, Kind::Scenario];
+    pub const ALL: [Kind; 3] = [Kind::Host, Kind::Scenario, Kind::RecoveryPlan];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Host => "Host",
             Kind::Scenario => "Scenario",
+            Kind::RecoveryPlan => "RecoveryPlan",
         }
     }
 }
@@ -67,11 +70,12 @@ pub struct Metadata {
     pub created_at: Option<Timestamp>,
 }
 
-/// One object of either kind, read and typed.
+/// One object of any kind, read and typed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Object {
     Host(Metadata, HostSpec),
     Scenario(Metadata, ScenarioSpec),
+    RecoveryPlan(Metadata, RecoveryPlanSpec),
 }
 
 impl Object {
@@ -79,18 +83,19 @@ impl Object {
         match self {
             Object::Host(..) => Kind::Host,
             Object::Scenario(..) => Kind::Scenario,
+            Object::RecoveryPlan(..) => Kind::RecoveryPlan,
         }
     }
 
     pub fn metadata(&self) -> &Metadata {
         match self {
-            Object::Host(metadata, _) | Object::Scenario(metadata, _) => metadata,
+            Object::Host(metadata, _) | Object::Scenario(metadata, _) | Object::RecoveryPlan(metadata, _) => metadata,
         }
     }
 
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         match self {
-            Object::Host(metadata, _) | Object::Scenario(metadata, _) => metadata,
+            Object::Host(metadata, _) | Object::Scenario(metadata, _) | Object::RecoveryPlan(metadata, _) => metadata,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     errand::Comparison,
     ledger::Role,
     mark::{Epoch, Mark},
-    names::{HostName, MemberName, RunId, ScenarioName},
+    names::{HostName, MemberName, PlanName, RunId, ScenarioName},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -193,6 +193,9 @@ pub struct RunView {
     pub verb: String,
     /// In words, such as `mx1 -> dublin (mx2)`.
     pub title: String,
+    /// The RecoveryPlan it carries out; `None` for the built-in plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSource>,
     pub by: String,
     pub started: Timestamp,
     pub finished: Option<Timestamp>,
@@ -202,10 +205,21 @@ pub struct RunView {
     pub steps: Vec<StepView>,
     /// What is true now, in sentences; filled when the run is over or paused.
     pub true_now: Vec<String>,
+    /// What a person is asked, while the run waits for a yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
     /// Commands that go on from here.
     pub choices: Vec<String>,
     /// The outcome of a comparison run.
     pub comparison: Option<Comparison>,
+}
+
+/// Which RecoveryPlan a plan is made from, as it was then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PlanSource {
+    pub name: PlanName,
+    pub generation: u64,
 }
 
 /// One step of a plan or run, as shown.
@@ -238,6 +252,9 @@ pub struct PlanView {
     /// The ledger revision it was made for; refused at any other.
     pub ledger_revision: u64,
     pub generation: u64,
+    /// The RecoveryPlan it is made from; `None` for the built-in plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSource>,
     /// What was looked at and holds, in sentences.
     pub checks: Vec<String>,
     /// What will be lost or set aside, in sentences; empty when nothing is.

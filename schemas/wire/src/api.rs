@@ -5,11 +5,13 @@
 //! | `GET /v1/version` | | `Version` |
 //! | `GET /v1/scenarios`, `/v1/hosts` | | `List<StoredScenario>`, `List<StoredHost>` |
 //! | `GET /v1/scenarios/NAME`, `/v1/hosts/NAME` | | one of them, or 404 |
+//! | `GET /v1/plans`, `/v1/plans/NAME` | | `List<StoredPlan>`, `StoredPlan` |
 //! | `GET /v1/events?scenario=&since=&severity=&run=&limit=` | | `List<EventView>` |
 //! | `GET /v1/runs?scenario=`, `/v1/runs/ID` | | `List<RunView>`, `RunView` |
-//! | `GET /v1/watch?kind=scenario|host|run|event[&name=]` | | server-sent events, `data:` is `WatchEvent` |
+//! | `GET /v1/watch?kind=scenario|host|plan|run|event[&name=]` | | server-sent events, `data:` is `WatchEvent` |
 //! | `POST /v1/diff`, `/v1/apply` | `ApplyRequest` | `ApplyResult` |
 //! | `POST /v1/plans` | `RunRequest` | `PlanView` (with blockers, if any) |
+//! | `POST /v1/plans/manifest` | `RunRequest` | `PlanManifest`: the same as people write it |
 //! | `POST /v1/runs` | `RunRequest` | `RunView`; 409 stale or busy, 412 refused with `Problem.plan` |
 //! | `POST /v1/runs/ID/resume`, `/v1/runs/ID/abort` | `ResumeRequest`, `AbortRequest` | `RunView` |
 //! | `GET /v1/follow` | | `FollowView`, or 404 where nothing is followed |
@@ -17,10 +19,12 @@
 //! | `POST /v1/tokens` | `TokenRequest` | `Token` |
 
 use model::{
-    HostName, HostSpec, Kind, Ledger, MemberName, Metadata, RootName, ScenarioName, ScenarioSpec, Timestamp,
-    view::{EventView, HostView, PlanView, RunView, ScenarioView, Verb},
+    HostName, HostSpec, Kind, Ledger, MemberName, Metadata, PlanName, RecoveryPlanSpec, RootName, ScenarioName,
+    ScenarioSpec, Timestamp,
+    view::{EventView, HostView, PlanSource, PlanView, RunView, ScenarioView, Verb},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version words of machine output.
 pub const LIST_SCHEMA: &str = "standin.list/v1";
@@ -69,12 +73,30 @@ pub struct StoredHost {
     pub status: HostView,
 }
 
-/// One change seen by a watch. Exactly one of the four is set; `deleted` names an object that is gone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredPlan {
+    pub api_version: String,
+    pub kind: String,
+    pub metadata: Metadata,
+    pub spec: RecoveryPlanSpec,
+}
+
+/// A plan as people write it, and the name it goes by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanManifest {
+    pub name: PlanName,
+    pub spec: RecoveryPlanSpec,
+}
+
+/// One change seen by a watch. Exactly one of the five is set; `deleted` names an object that is gone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WatchEvent {
     pub scenario: Option<StoredScenario>,
     pub host: Option<StoredHost>,
+    pub plan: Option<StoredPlan>,
     pub run: Option<RunView>,
     pub event: Option<EventView>,
     pub deleted: Option<String>,
@@ -194,6 +216,9 @@ pub struct RunRequest {
     /// The ledger revision the plan was shown for; refused with 409 at any other.
     #[serde(default)]
     pub expect_revision: Option<u64>,
+    /// The RecoveryPlan the plan was shown for, as it was then; refused with 409 when another one would be followed now.
+    #[serde(default)]
+    pub expect_plan: Option<PlanSource>,
 }
 
 /// What the person has accepted or chosen.
@@ -210,6 +235,10 @@ pub struct RunOptions {
     pub reverse: bool,
     pub root: Option<RootName>,
     pub host: Option<HostName>,
+    /// The RecoveryPlan to follow; `built-in` for none, left out for what the scenario says.
+    pub plan: Option<PlanName>,
+    /// Values of the plan's parameters.
+    pub parameters: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,6 +27,14 @@ pub fn of(host: &HostName, scenario: &ScenarioName, situation: &Situation<'_>) -
     ]
 }
 
+/// The same for a step of a plan: who is active by then, and the step's name.
+pub fn stepping(mut base: Environment, active_host: &str, step: &str) -> Environment {
+    base.retain(|(name, _)| *name != "STANDIN_ACTIVE_HOST");
+    base.push(("STANDIN_ACTIVE_HOST", active_host.to_owned()));
+    base.push(("STANDIN_STEP", step.to_owned()));
+    base
+}
+
 /// The same for a redirection: where clients are to go, and by which point.
 pub fn redirecting(mut base: Environment, active_host: &str, point: &str) -> Environment {
     base.retain(|(name, _)| *name != "STANDIN_ACTIVE_HOST");

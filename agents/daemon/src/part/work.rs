@@ -41,7 +41,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// does not stays begun, and is interrupted.
 pub async fn carry_out(part: Arc<Part>, id: ErrandId, work: Work, withdraw: CancellationToken) {
     let grace = match work {
-        Work::Redirect { .. } | Work::Compare { .. } => STOP_GRACE,
+        Work::Redirect { .. } | Work::Run { .. } | Work::Compare { .. } => STOP_GRACE,
         _ => Duration::ZERO,
     };
     let performing = perform(&part, &id, work);
@@ -74,9 +74,22 @@ async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOu
             let active = part.until(Instant::now() + READY_WITHIN, |state| is_active(state).then_some(())).await;
             active.ok_or("refused: this host is not active")?;
             let environment = environment::redirecting(part.environment(), &active_host, point.as_str());
-            redirect(part, &command, &check, timeout, environment).await
+            scripted(
+                part,
+                &command,
+                &check,
+                timeout,
+                environment,
+                ["clients were redirected already", "clients are redirected"],
+            )
+            .await
         }
-        Work::Checks => check_all(part).await,
+        Work::Run { step, active_host, command, check, timeout } => {
+            let environment = environment::stepping(part.environment(), &active_host, &step);
+            scripted(part, &command, &check, timeout, environment, ["it was done already", "done"]).await
+        }
+        Work::Checks => check_all(part, None).await,
+        Work::SomeChecks { names } => check_all(part, Some(&names)).await,
         Work::Synchronize => synchronize(part, id).await,
         Work::Compare { root } => compare(part, id, root).await,
         Work::AdoptRoot { root } => adopt(part, root).await,
@@ -107,12 +120,14 @@ async fn barrier(part: &Arc<Part>) -> Result<ErrandOutcome, String> {
     Ok(ErrandOutcome::Done(ErrandResult { message, mark: Some(mark), ..ErrandResult::default() }))
 }
 
-async fn redirect(
+/// Runs `command` unless `check` says that its work is done, and then `check` again.
+async fn scripted(
     part: &Part,
     command: &[String],
     check: &[String],
     timeout: Period,
     environment: environment::Environment,
+    [already, now]: [&str; 2],
 ) -> Result<ErrandOutcome, String> {
     let run = async |words: &[String]| -> Result<Outcome, String> {
         let (command, environment) = (words.to_vec(), environment.clone());
@@ -126,7 +141,7 @@ async fn redirect(
     if !check.is_empty() {
         let before = run(check).await?;
         if before.success() {
-            return done("clients were redirected already".to_owned(), &before);
+            return done(already.to_owned(), &before);
         }
     }
     let moved = run(command).await?;
@@ -139,11 +154,18 @@ async fn redirect(
             return Err(format!("the command succeeded, but its check does not: {}", after.summary()));
         }
     }
-    done("clients are redirected".to_owned(), &moved)
+    done(now.to_owned(), &moved)
 }
 
-async fn check_all(part: &Part) -> Result<ErrandOutcome, String> {
-    let checks = lock(&part.state).assignment.monitoring.checks.clone();
+/// One round of the checks, or of those that are named.
+async fn check_all(part: &Part, names: Option<&[String]>) -> Result<ErrandOutcome, String> {
+    let mut checks = lock(&part.state).assignment.monitoring.checks.clone();
+    if let Some(names) = names {
+        checks.retain(|check| names.contains(&check.name));
+        if checks.len() < names.len() {
+            return Err("a check that is asked for is not known here".to_owned());
+        }
+    }
     let statuses = checks::round(&part.context.scripts, &checks, &part.environment()).await;
     let failed: Vec<String> = statuses
         .iter()

@@ -8,16 +8,17 @@ use crate::{
     show,
 };
 use model::view::{EventView, RunView};
-use wire::api::{List, StoredHost, StoredScenario};
+use wire::api::{List, StoredHost, StoredPlan, StoredScenario};
 
-/// Show everything about one scenario, host or run: conditions first, reasons in words
+/// Show everything about one scenario, host, plan or run: conditions first, reasons in words
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin describe scenario mail
   standin describe host mx2 --events 20
+  standin describe plan mail-switchover
   standin describe run r-7q4k")]
 pub struct Describe {
-    /// scenario (sc), host or run
+    /// scenario (sc), host, plan or run
     #[arg(value_enum, hide_possible_values = true)]
     kind: Kind,
     name: String,
@@ -32,6 +33,8 @@ enum Kind {
     Scenario,
     #[value(alias = "hosts")]
     Host,
+    #[value(aliases = ["plans", "recoveryplan", "recoveryplans"])]
+    Plan,
     #[value(alias = "runs")]
     Run,
 }
@@ -50,6 +53,11 @@ pub async fn run(cx: &mut Context, args: Describe) -> Outcome {
             let about = |event: &EventView| event.host.as_ref().is_some_and(|host| host.0 == args.name);
             let events = last_events(cx, None, args.events, about).await?;
             show::describe::host(&item, &scenarios.items, &events, &cx.clock, cx.style)
+        }
+        Kind::Plan => {
+            let item: StoredPlan = cx.client.get(&format!("/v1/plans/{name}")).await?;
+            let scenarios: List<StoredScenario> = cx.client.get("/v1/scenarios").await?;
+            show::recovery_plan::lines(&item, &scenarios.items, cx.style)
         }
         Kind::Run => {
             let id = run_id(&args.name).map_err(|error| Failure::new(Exit::Malformed, error))?;

@@ -9,8 +9,8 @@ use crate::{
     show,
 };
 use manifest::{Set, Surroundings, render};
-use model::HostName;
-use wire::api::{ApplyRequest, ApplyResult, List, ManifestFile, StoredHost};
+use model::{HostName, PlanName, ScenarioName};
+use wire::api::{ApplyRequest, ApplyResult, List, ManifestFile, StoredHost, StoredPlan, StoredScenario};
 
 /// Show what an apply would change and what each change leads to
 #[derive(Debug, clap::Args)]
@@ -49,12 +49,23 @@ pub async fn ask(cx: &Context, request: ApplyRequest) -> Outcome<ApplyResult> {
     })
 }
 
-/// Shows every mistake as `validate` does, with the Hosts that the controller knows; a set with errors is not sent.
-pub async fn check(cx: &mut Context, files: &[ManifestFile]) -> Outcome<Set> {
+/// What the controller stores already, by name.
+async fn stored(cx: &Context) -> Outcome<Surroundings> {
     let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
-    let known_hosts = hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect();
+    let scenarios: List<StoredScenario> = cx.client.get("/v1/scenarios").await?;
+    let plans: List<StoredPlan> = cx.client.get("/v1/plans").await?;
+    Ok(Surroundings {
+        known_hosts: hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect(),
+        known_scenarios: scenarios.items.into_iter().map(|scenario| ScenarioName(scenario.metadata.name)).collect(),
+        known_plans: plans.items.into_iter().map(|plan| PlanName(plan.metadata.name)).collect(),
+    })
+}
+
+/// Shows every mistake as `validate` does, with what the controller knows; a set with errors is not sent.
+pub async fn check(cx: &mut Context, files: &[ManifestFile]) -> Outcome<Set> {
+    let surroundings = stored(cx).await?;
     let named = pairs(files);
-    let set = manifest::read_with(&named, &Surroundings { known_hosts });
+    let set = manifest::read_with(&named, &surroundings);
     if !set.findings.is_empty() {
         say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
     }

@@ -11,9 +11,9 @@ use crate::{
 };
 use model::view::{EventView, RunView};
 use std::collections::BTreeMap;
-use wire::api::{List, StoredHost, StoredScenario};
+use wire::api::{List, StoredHost, StoredPlan, StoredScenario};
 
-/// List scenarios, hosts, runs or events
+/// List scenarios, hosts, plans, runs or events
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin get scenarios
@@ -26,7 +26,7 @@ use wire::api::{List, StoredHost, StoredScenario};
 
 `?` is unknown, `-` is not applicable, a number is measured.")]
 pub struct Get {
-    /// scenarios (sc), hosts, runs or events
+    /// scenarios (sc), hosts, plans, runs or events
     #[arg(value_enum, hide_possible_values = true)]
     kind: Kind,
     /// Only this one
@@ -53,6 +53,8 @@ enum Kind {
     Scenario,
     #[value(alias = "hosts")]
     Host,
+    #[value(aliases = ["plans", "recoveryplan", "recoveryplans"])]
+    Plan,
     #[value(alias = "runs")]
     Run,
     #[value(alias = "events")]
@@ -89,6 +91,7 @@ pub async fn run(cx: &mut Context, args: Get) -> Outcome {
     match args.kind {
         Kind::Scenario => list::<StoredScenario>(cx, &args).await,
         Kind::Host => list::<StoredHost>(cx, &args).await,
+        Kind::Plan => list::<StoredPlan>(cx, &args).await,
         Kind::Run => list::<RunView>(cx, &args).await,
         Kind::Event if args.name.is_some() => {
             Err(Failure::new(Exit::Malformed, "events have no names; standin events SCENARIO lists those of one"))

@@ -18,7 +18,7 @@ use wire::api::{AbortRequest, List, ResumeRequest};
 #[command(before_help = "Examples:
   standin run list
   standin run attach r-7q4k
-  standin run resume r-7q4k                             repeats the step that failed
+  standin run resume r-7q4k                             repeats the step that failed, or says yes where one is asked
   standin run resume r-7q4k --skip 5 --reason TEXT      goes on without step 5
   standin run abort r-7q4k                              takes back what can be taken back")]
 pub struct Run {
@@ -53,7 +53,7 @@ enum Action {
         #[command(flatten)]
         following: Following,
     },
-    /// Take up a paused run again: repeats the step that failed, or leaves one out
+    /// Take up a paused run again: repeats the step that failed or leaves one out; says yes where a person is asked
     Resume {
         /// Run, such as r-7q4k
         #[arg(value_parser = run_id)]

@@ -13,7 +13,7 @@ use model::Kind;
   standin schema > standin.json              all kinds
   standin schema --kind scenario")]
 pub struct Schema {
-    /// Only this kind: scenario or host
+    /// Only this kind: scenario, host or plan
     #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true)]
     kind: Option<Which>,
 }
@@ -22,6 +22,8 @@ pub struct Schema {
 enum Which {
     Scenario,
     Host,
+    #[value(alias = "recoveryplan")]
+    Plan,
 }
 
 pub fn run(cx: &mut Context, args: &Schema) -> Outcome {
@@ -29,6 +31,7 @@ pub fn run(cx: &mut Context, args: &Schema) -> Outcome {
         None => manifest::schema::combined(),
         Some(Which::Scenario) => manifest::schema::schema(Kind::Scenario),
         Some(Which::Host) => manifest::schema::schema(Kind::Host),
+        Some(Which::Plan) => manifest::schema::schema(Kind::RecoveryPlan),
     };
     machine::json(&mut cx.out, &schema)?;
     Ok(Exit::Done)

@@ -26,6 +26,8 @@ pub struct Switchback {
     /// After a failover: whose own changes are given up; they are set aside, not deleted
     #[arg(long, value_enum, value_name = "SIDE")]
     discard: Option<Discard>,
+    #[command(flatten)]
+    plan: super::plan::Follow,
     /// Say yes by the scenario's name, without being asked
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
@@ -41,7 +43,7 @@ pub async fn run(cx: &mut Context, args: Switchback) -> Outcome {
     let order = Order {
         verb: Verb::Switchback,
         scenario: ScenarioName(args.name),
-        options: RunOptions { discard, reason: args.reason, ..RunOptions::default() },
+        options: RunOptions { discard, reason: args.reason, ..args.plan.options() },
         consent: Consent::Name(args.confirm),
         purpose: "switch back",
     };

@@ -13,6 +13,7 @@ use wire::api::RunOptions;
 #[command(before_help = "Examples:
   standin switchover mail                                shows the plan and asks
   standin switchover mail --to dublin --confirm mail     for scripts
+  standin switchover mail --plan mail-quiet --set ticket=OPS-12
   standin switchover mail --confirm mail --wait=false    prints the run's id")]
 pub struct Switchover {
     /// Scenario
@@ -23,6 +24,8 @@ pub struct Switchover {
     /// Do not wait until everything captured has reached the replica; guards.requireDrain refuses this
     #[arg(long)]
     skip_drain: bool,
+    #[command(flatten)]
+    plan: super::plan::Follow,
     /// Say yes by the scenario's name, without being asked
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
@@ -38,7 +41,7 @@ pub async fn run(cx: &mut Context, args: Switchover) -> Outcome {
         to: args.to.map(MemberName),
         skip_drain: args.skip_drain,
         reason: args.reason,
-        ..RunOptions::default()
+        ..args.plan.options()
     };
     let order = Order {
         verb: Verb::Switchover,

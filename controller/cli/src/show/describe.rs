@@ -36,6 +36,9 @@ pub fn scenario(item: &StoredScenario, events: &[EventView], clock: &Clock, styl
     if let Some(suspended) = &item.ledger.suspended {
         page.lines.push(format!("  suspended by {}: {}", suspended.by, suspended.reason));
     }
+    if let Some(plan) = &item.spec.switchover.plan {
+        page.lines.push(format!("  a switchover follows the plan {plan}"));
+    }
     page.section("Conditions", &conditions(&status.conditions, clock));
     page.section("Members", &members(status));
     page.section("Roots", &roots(item));

@@ -7,5 +7,6 @@ pub mod failure;
 pub mod follow;
 pub mod lists;
 pub mod plan;
+pub mod recovery_plan;
 pub mod run;
 pub mod stream;

@@ -57,6 +57,14 @@ pub fn footer(run: &RunView, clock: &Clock, style: Style) -> String {
 /// What is true when the run is over or waits for a person.
 pub fn conclusion(run: &RunView, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(question) = &run.question {
+        lines.push(style.paint(Tone::Warn, &format!("Run {} waits for a person.", run.id)));
+        lines.push(format!("  question   {}", question.replace('\n', " ")));
+        lines.extend(labelled("true now", &run.true_now));
+        lines.extend(labelled("yes", run.choices.get(..1).unwrap_or_default()));
+        lines.extend(labelled("no", run.choices.get(1..).unwrap_or_default()));
+        return lines;
+    }
     if run.state != RunState::Done {
         let how = match run.state {
             RunState::Paused => "is paused",
@@ -175,6 +183,22 @@ pub mod tests {
         assert!(crossed(&run));
         run.steps[2].state = "untouched".into();
         assert!(!crossed(&run));
+    }
+
+    #[test]
+    fn a_question_has_its_answers() {
+        let mut run = paused();
+        run.question = Some("The help desk knows?".into());
+        run.choices = vec!["standin run resume r-7q4k".into(), "standin run abort r-7q4k".into()];
+        let expected = [
+            "Run r-7q4k waits for a person.",
+            "  question   The help desk knows?",
+            "  true now   mx2 is active; dovecot does not run there",
+            "             no data is lost",
+            "  yes        standin run resume r-7q4k",
+            "  no         standin run abort r-7q4k",
+        ];
+        assert_eq!(conclusion(&run, Style::default()), expected);
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub fn object(run: &RunView, told: &Told<'_>) -> Value {
         }
         Told::Ended => json!({
             "event": "runFinished", "run": run.id, "at": run.finished, "state": run.state, "why": run.why,
-            "trueNow": run.true_now, "choices": run.choices, "comparison": run.comparison,
+            "trueNow": run.true_now, "question": run.question, "choices": run.choices, "comparison": run.comparison,
         }),
     }
 }

@@ -46,6 +46,7 @@ fn given_up(change: &ObjectChange) -> impl Iterator<Item = String> + '_ {
         let kind = match change.kind {
             Kind::Host => "host",
             Kind::Scenario => "scenario",
+            Kind::RecoveryPlan => "plan",
         };
         format!("{kind}/{}/{}", change.name, part(&field.path))
     })

@@ -12,7 +12,7 @@ use crate::{
         objects,
     },
 };
-use model::{HostName, Kind, Metadata, Object, ScenarioName, Timestamp, view::EventView};
+use model::{HostName, Metadata, Object, PlanName, ScenarioName, Timestamp, view::EventView};
 use rusqlite::Connection;
 use std::sync::Arc;
 use wire::api::ObjectChange;
@@ -27,7 +27,10 @@ pub async fn store(hub: &Arc<Hub>, board: &mut Board, compared: &Compared, by: &
         pairs.into_iter().map(|((new, stored), change)| prepared(new, stored.as_ref(), change, now, by)).collect();
     let (objects, events) = hub.store.writing(move |c| write(c, work)).await?;
     for (object, ledger) in objects {
+        let plan = matches!(object, Object::RecoveryPlan(..)).then(|| PlanName::from(object.name()));
         board.take(object, ledger);
+        // Hosts and scenarios are told of by the reconciler; nothing is derived from a plan.
+        plan.and_then(|name| board.plan_change(&name)).into_iter().for_each(|change| hub.feed.send(change));
     }
     for event in events {
         hub.show(event);
@@ -63,19 +66,21 @@ fn prepared(
         }),
         _ => None,
     };
-    (object, first, applied(change, by))
+    let told = applied(&object, change, by);
+    (object, first, told)
 }
 
-fn applied(change: &ObjectChange, by: &str) -> EventView {
+fn applied(object: &Object, change: &ObjectChange, by: &str) -> EventView {
     let ObjectChange { kind, name, generation, .. } = change;
     let message = match &change.deferred_by {
         Some(run) => format!("{by} applied {kind} {name}, generation {generation}, in force after run {run}"),
         None => format!("{by} applied {kind} {name}, generation {generation}"),
     };
     let event = event(Severity::Info, "ManifestApplied", message);
-    match kind {
-        Kind::Host => EventView { host: Some(HostName::from(name.as_str())), ..event },
-        Kind::Scenario => EventView { scenario: Some(ScenarioName::from(name.as_str())), ..event },
+    match object {
+        Object::Host(..) => EventView { host: Some(HostName::from(name.as_str())), ..event },
+        Object::Scenario(..) => EventView { scenario: Some(ScenarioName::from(name.as_str())), ..event },
+        Object::RecoveryPlan(_, spec) => EventView { scenario: Some(spec.scenario.clone()), ..event },
     }
 }
 

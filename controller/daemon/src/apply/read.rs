@@ -2,7 +2,7 @@
 
 use crate::http::Refusal;
 use manifest::{Finding, Severity, Surroundings, read_with, to_yaml};
-use model::{HostName, Kind, Object};
+use model::{HostName, Kind, Object, PlanName, ScenarioName};
 use std::collections::BTreeSet;
 use wire::api::ManifestFile;
 
@@ -16,7 +16,12 @@ pub struct Whole {
 pub fn read(files: Vec<ManifestFile>, stored: &[Object]) -> Result<Whole, Refusal> {
     let own: Vec<(String, String)> = files.into_iter().map(|file| (file.path, file.text)).collect();
     let known_hosts = stored.iter().filter(|o| o.kind() == Kind::Host).map(|o| HostName::from(o.name())).collect();
-    let surroundings = Surroundings { known_hosts };
+    let named = |kind: Kind| stored.iter().filter(move |object| object.kind() == kind).map(Object::name);
+    let surroundings = Surroundings {
+        known_hosts,
+        known_scenarios: named(Kind::Scenario).map(ScenarioName::from).collect(),
+        known_plans: named(Kind::RecoveryPlan).map(PlanName::from).collect(),
+    };
     let alone = read_with(&own, &surroundings);
     if alone.has_errors() {
         return Err(invalid(&own, alone.findings));

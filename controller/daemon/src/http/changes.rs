@@ -15,7 +15,10 @@ use model::view::{PlanView, RunView};
 use std::sync::Arc;
 use wire::{
     access::call_of_verb,
-    api::{AbortRequest, ApplyRequest, ApplyResult, FollowView, ResumeRequest, RunRequest, Token, TokenRequest},
+    api::{
+        AbortRequest, ApplyRequest, ApplyResult, FollowView, PlanManifest, ResumeRequest, RunRequest, Token,
+        TokenRequest,
+    },
     people::{NewPerson, PersonRequest},
 };
 
@@ -41,6 +44,14 @@ pub async fn plan(
     Sent(request): Sent<RunRequest>,
 ) -> Answer<PlanView> {
     runs::plan(&hub, &request, &by).await.map(Json)
+}
+
+pub async fn plan_manifest(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<RunRequest>,
+) -> Answer<PlanManifest> {
+    runs::plan_manifest(&hub, &request, &by).await.map(Json)
 }
 
 pub async fn start(

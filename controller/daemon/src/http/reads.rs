@@ -11,13 +11,13 @@ use axum::{
     extract::{Path, State},
 };
 use model::{
-    HostName, ScenarioName,
+    HostName, PlanName, ScenarioName,
     view::{EventView, RunView},
 };
 use serde::Deserialize;
 use std::sync::Arc;
 use wire::{
-    api::{FollowView, List, StoredHost, StoredScenario, Version},
+    api::{FollowView, List, StoredHost, StoredPlan, StoredScenario, Version},
     people::{PersonView, WhoAmI},
 };
 
@@ -56,6 +56,16 @@ pub async fn follow(State(hub): State<Arc<Hub>>) -> Answer<FollowView> {
 pub fn nothing_is_followed() -> Refusal {
     Refusal::missing("this controller follows no directory and no repository")
         .help("set spec.follow in its configuration, or apply by hand: standin apply")
+}
+
+pub async fn plans(State(hub): State<Arc<Hub>>) -> Json<List<StoredPlan>> {
+    let board = hub.board.lock().await;
+    Json(List::new(board.plans.keys().filter_map(|name| board.shown_plan(name)).collect()))
+}
+
+pub async fn plan(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Answer<StoredPlan> {
+    let found = hub.board.lock().await.shown_plan(&PlanName(name.clone()));
+    found.map(Json).ok_or_else(|| Refusal::missing(format!("there is no plan {}", name.escape_debug())))
 }
 
 #[derive(Debug, Deserialize)]

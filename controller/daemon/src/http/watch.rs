@@ -23,6 +23,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub enum WatchKind {
     Scenario,
     Host,
+    Plan,
     Run,
     Event,
 }
@@ -59,6 +60,7 @@ async fn snapshot(hub: &Hub, query: &WatchQuery) -> VecDeque<WatchEvent> {
     let all: Vec<WatchEvent> = match query.kind {
         WatchKind::Scenario => board.scenarios.keys().filter_map(|name| board.scenario_change(name)).collect(),
         WatchKind::Host => board.hosts.keys().filter_map(|name| board.host_change(name)).collect(),
+        WatchKind::Plan => board.plans.keys().filter_map(|name| board.plan_change(name)).collect(),
         WatchKind::Run => board.runs().map(|run| WatchEvent { run: Some(run), ..WatchEvent::default() }).collect(),
         WatchKind::Event => Vec::new(),
     };
@@ -105,6 +107,7 @@ fn wanted(query: &WatchQuery, change: &WatchEvent) -> bool {
     let name = match query.kind {
         WatchKind::Scenario => change.scenario.as_ref().map(|scenario| scenario.metadata.name.as_str()),
         WatchKind::Host => change.host.as_ref().map(|host| host.metadata.name.as_str()),
+        WatchKind::Plan => change.plan.as_ref().map(|plan| plan.metadata.name.as_str()),
         WatchKind::Run => change.run.as_ref().map(|run| run.id.as_str()),
         WatchKind::Event => change.event.as_ref().map(|e| e.scenario.as_ref().map_or("", |s| s.as_str())),
     };

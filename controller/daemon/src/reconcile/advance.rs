@@ -138,6 +138,11 @@ fn told(entry: &Entry, ledger: &Ledger, events: &[Event], view: &RunView) -> Vec
             told.push(event(Severity::Error, "RunPaused", message));
         }
     }
+    let asked = events.iter().any(|happened| matches!(happened.what, What::Asked { .. }));
+    if let Some(question) = view.question.as_ref().filter(|_| asked) {
+        let message = format!("run {} asks: {question}; say yes with standin run resume {}", view.id, view.id);
+        told.push(event(Severity::Warning, "ApprovalWanted", message));
+    }
     if view.finished.is_some() {
         told.push(ended(view));
     }

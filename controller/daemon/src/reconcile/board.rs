@@ -3,12 +3,13 @@
 use crate::{hub::Hub, state::now, store::ledgers::StoredLedger};
 use engine::{Observed, Report, Run, Settings};
 use model::{
-    AgentSpec, HostName, HostSpec, Kind, Metadata, Object, RootName, RunId, ScenarioName, ScenarioSpec, Timestamp,
+    AgentSpec, HostName, HostSpec, Kind, Metadata, Object, PlanName, RecoveryPlanSpec, RootName, RunId, ScenarioName,
+    ScenarioSpec, Timestamp,
     object::API_VERSION,
     view::{HostView, RunView, ScenarioView},
 };
 use std::collections::BTreeMap;
-use wire::api::{StoredHost, StoredScenario, WatchEvent};
+use wire::api::{StoredHost, StoredPlan, StoredScenario, WatchEvent};
 
 /// Everything decisions rest on. It is never ahead of the store: what is in it was committed before.
 #[derive(Default)]
@@ -17,6 +18,7 @@ pub struct Board {
     pub host_metadata: BTreeMap<HostName, Metadata>,
     pub host_views: BTreeMap<HostName, HostView>,
     pub scenarios: BTreeMap<ScenarioName, Entry>,
+    pub plans: BTreeMap<PlanName, (Metadata, RecoveryPlanSpec)>,
     /// What was published to each host last.
     pub specs: BTreeMap<HostName, AgentSpec>,
 }
@@ -98,6 +100,9 @@ impl Board {
                     entry.stored = ledger;
                 }
             }
+            Object::RecoveryPlan(metadata, spec) => {
+                self.plans.insert(PlanName::from(metadata.name.as_str()), (metadata, spec));
+            }
         }
     }
 
@@ -111,6 +116,10 @@ impl Board {
                 let entry = self.scenarios.get(&ScenarioName::from(name))?;
                 Some(Object::Scenario(entry.metadata.clone(), entry.spec.clone()))
             }
+            Kind::RecoveryPlan => {
+                let (metadata, spec) = self.plans.get(&PlanName::from(name))?;
+                Some(Object::RecoveryPlan(metadata.clone(), spec.clone()))
+            }
         }
     }
 
@@ -118,7 +127,8 @@ impl Board {
     pub fn objects(&self) -> Vec<Object> {
         let hosts = self.hosts.keys().filter_map(|name| self.object(Kind::Host, name.as_str()));
         let scenarios = self.scenarios.keys().filter_map(|name| self.object(Kind::Scenario, name.as_str()));
-        hosts.chain(scenarios).collect()
+        let plans = self.plans.keys().filter_map(|name| self.object(Kind::RecoveryPlan, name.as_str()));
+        hosts.chain(scenarios).chain(plans).collect()
     }
 
     /// Lets every open run count by the clock as it is now.
@@ -161,6 +171,20 @@ impl Board {
             spec: self.hosts.get(name)?.clone(),
             status: self.host_views.get(name).cloned().unwrap_or_default(),
         })
+    }
+
+    pub fn shown_plan(&self, name: &PlanName) -> Option<StoredPlan> {
+        let (metadata, spec) = self.plans.get(name)?;
+        Some(StoredPlan {
+            api_version: API_VERSION.to_owned(),
+            kind: Kind::RecoveryPlan.as_str().to_owned(),
+            metadata: metadata.clone(),
+            spec: spec.clone(),
+        })
+    }
+
+    pub fn plan_change(&self, name: &PlanName) -> Option<WatchEvent> {
+        Some(WatchEvent { plan: Some(self.shown_plan(name)?), ..WatchEvent::default() })
     }
 
     pub fn scenario_change(&self, name: &ScenarioName) -> Option<WatchEvent> {

@@ -1,5 +1,6 @@
 //! From a request to a plan, and from a plan to a run.
 
+use super::follow;
 use crate::{
     http::Refusal,
     hub::{Hub, Severity, event},
@@ -13,7 +14,7 @@ use model::{
     RunId, ScenarioName,
     view::{EventView, PlanView, RunView},
 };
-use wire::api::{RunOptions, RunRequest, WatchEvent};
+use wire::api::{PlanManifest, RunOptions, RunRequest, WatchEvent};
 
 /// The letters of a run's id: no `0`, `1`, `l` or `o`, so that it can be read out.
 const LETTERS: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
@@ -29,7 +30,17 @@ pub async fn plan(hub: &Hub, request: &RunRequest, by: &str) -> Result<PlanView,
     let board = hub.board.lock().await;
     let entry = entry_of(&board, &request.scenario)?;
     ensure_revision(entry, request)?;
-    Ok(planned(hub, &board, entry, request, by, &observed(hub)).view())
+    Ok(planned(hub, &board, entry, request, by, &observed(hub))?.view())
+}
+
+/// The plan that would be followed, as people write it.
+///
+/// **Errors** when no manifest can say it.
+pub async fn plan_manifest(hub: &Hub, request: &RunRequest, by: &str) -> Result<PlanManifest, Refusal> {
+    let board = hub.board.lock().await;
+    let entry = entry_of(&board, &request.scenario)?;
+    let options = options(&board, entry, request, by)?;
+    follow::as_manifest(entry, request, options)
 }
 
 /// Stores the start of a run; the reconciler carries it out.
@@ -41,7 +52,8 @@ pub async fn start(hub: &Hub, request: RunRequest, by: &str) -> Result<RunView, 
     let entry = entry_of(&board, &request.scenario)?;
     ensure_revision(entry, &request)?;
     let observed = observed(hub);
-    let plan = planned(hub, &board, entry, &request, by, &observed);
+    let plan = planned(hub, &board, entry, &request, by, &observed)?;
+    follow::ensure_plan(&request, &plan)?;
     ensure_free(entry, &plan)?;
     let (name, spec) = (request.scenario.clone(), entry.spec.clone());
     let id = hub.store.reading(fresh_id).await?.ok_or_else(|| Refusal::failed("no id is left for a run"))?;
@@ -74,16 +86,40 @@ fn entry_of<'a>(board: &'a Board, name: &ScenarioName) -> Result<&'a Entry, Refu
     found.ok_or_else(|| Refusal::missing(format!("there is no scenario {}", name.as_str().escape_debug())))
 }
 
-fn planned(hub: &Hub, board: &Board, entry: &Entry, request: &RunRequest, by: &str, observed: &Observed) -> Plan {
+fn planned(
+    hub: &Hub,
+    board: &Board,
+    entry: &Entry,
+    request: &RunRequest,
+    by: &str,
+    observed: &Observed,
+) -> Result<Plan, Refusal> {
+    let options = options(board, entry, request, by)?;
     let keys = hub.keys();
     let settings = settings(&request.scenario, entry, &board.hosts, &keys);
     let busy = entry.run.as_ref().map(|run| &run.view.id);
-    engine::plan(request.verb, &options(&request.options, by), &settings, &entry.stored.ledger, observed, busy)
+    Ok(engine::plan(request.verb, &options, &settings, &entry.stored.ledger, observed, busy))
 }
 
-fn options(asked: &RunOptions, by: &str) -> Options {
-    let RunOptions { to, skip_drain, allow_data_loss, no_fence, discard, reason, reverse, root, host } = asked.clone();
-    Options { to, skip_drain, allow_data_loss, no_fence, discard, reason, reverse, root, host, by: by.to_owned() }
+fn options(board: &Board, entry: &Entry, request: &RunRequest, by: &str) -> Result<Options, Refusal> {
+    let plan = follow::plan(board, entry, request)?;
+    let asked = request.options.clone();
+    let RunOptions { to, skip_drain, allow_data_loss, no_fence, discard, reason, reverse, root, host, .. } = asked;
+    let (parameters, by) = (asked.parameters, by.to_owned());
+    Ok(Options {
+        to,
+        skip_drain,
+        allow_data_loss,
+        no_fence,
+        discard,
+        reason,
+        reverse,
+        root,
+        host,
+        plan,
+        parameters,
+        by,
+    })
 }
 
 /// Says who moved what, when, and how to plan again.

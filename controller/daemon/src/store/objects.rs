@@ -4,7 +4,7 @@ use super::{
     StoreError,
     database::{next, parse, text},
 };
-use model::{HostSpec, Kind, Metadata, Object, ScenarioSpec};
+use model::{HostSpec, Kind, Metadata, Object, RecoveryPlanSpec, ScenarioSpec};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// Generations of one object that are kept besides those pinned by open runs.
@@ -18,6 +18,7 @@ pub fn put(c: &Connection, object: &Object) -> Result<u64, StoreError> {
     let spec = match object {
         Object::Host(_, spec) => text("a host", spec)?,
         Object::Scenario(_, spec) => text("a scenario", spec)?,
+        Object::RecoveryPlan(_, spec) => text("a plan", spec)?,
     };
     let kind = object.kind().as_str();
     c.execute(
@@ -93,6 +94,8 @@ fn object(columns: Columns) -> Result<Object, StoreError> {
     };
     if columns.kind == Kind::Host.as_str() {
         Ok(Object::Host(metadata, parse::<HostSpec>("a host", &columns.spec)?))
+    } else if columns.kind == Kind::RecoveryPlan.as_str() {
+        Ok(Object::RecoveryPlan(metadata, parse::<RecoveryPlanSpec>("a plan", &columns.spec)?))
     } else {
         Ok(Object::Scenario(metadata, parse::<ScenarioSpec>("a scenario", &columns.spec)?))
     }

@@ -221,6 +221,7 @@ pub fn switchover() -> RunRequest {
         scenario: ScenarioName::from("shop"),
         options: RunOptions::default(),
         expect_revision: None,
+        expect_plan: None,
     }
 }
 

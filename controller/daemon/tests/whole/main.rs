@@ -12,6 +12,7 @@ mod http;
 mod joins;
 mod network;
 mod people;
+mod plans;
 mod restored;
 mod runs;
 mod starts;

@@ -1,6 +1,6 @@
 //! A plan in the making.
 
-use super::{Plan, settled::settled};
+use super::{Manner, Plan, settled::settled};
 use crate::{
     compose::head,
     settings::{Observed, Options, Place, Settings},
@@ -8,7 +8,7 @@ use crate::{
     text,
 };
 use model::{
-    Epoch, Ledger, Role, RunId,
+    Epoch, Ledger, MemberName, PointName, Role, RunId,
     view::{BlockerView, Verb},
 };
 
@@ -18,10 +18,14 @@ pub(super) struct Draft<'a> {
     pub settings: &'a Settings<'a>,
     pub ledger: &'a Ledger,
     pub observed: &'a Observed,
+    /// The replica that is asked for, by the person or by the plan.
+    pub to: Option<MemberName>,
     pub title: String,
     pub checks: Vec<String>,
     pub losses: Vec<String>,
     pub steps: Vec<AnyStep>,
+    /// As many as there are steps, or none for the built-in plan.
+    pub manners: Vec<Manner>,
     pub blockers: Vec<BlockerView>,
 }
 
@@ -32,10 +36,12 @@ impl<'a> Draft<'a> {
             settings,
             ledger,
             observed,
+            to: options.to.clone(),
             title: String::new(),
             checks: Vec::new(),
             losses: Vec::new(),
             steps: Vec::new(),
+            manners: Vec::new(),
             blockers: Vec::new(),
         }
     }
@@ -51,6 +57,8 @@ impl<'a> Draft<'a> {
             losses: self.losses,
             settled: settled(self.settings, self.ledger, self.observed),
             steps: self.steps,
+            manners: self.manners,
+            source: self.options.plan.as_ref().map(|recipe| recipe.source.clone()),
             blockers: self.blockers,
         }
     }
@@ -103,7 +111,7 @@ impl<'a> Draft<'a> {
         let others: Vec<Place> = self.settings.places().into_iter().filter(|p| p.member != from.member).collect();
         let names: Vec<String> = others.iter().map(|place| place.member.to_string()).collect();
         let name = self.settings.scenario;
-        let Some(to) = &self.options.to else {
+        let Some(to) = self.to.clone() else {
             return match &others[..] {
                 [only] => Some(only.clone()),
                 _ => {
@@ -113,11 +121,11 @@ impl<'a> Draft<'a> {
                 }
             };
         };
-        if *to == from.member && self.ledger.role(to) == Role::Active {
+        if to == from.member && self.ledger.role(&to) == Role::Active {
             self.block(format!("{from} is already active"));
             return None;
         }
-        let found = others.into_iter().find(|place| place.member == *to);
+        let found = others.into_iter().find(|place| place.member == to);
         if found.is_none() {
             self.block(format!("{name} has no replica {to}")).help =
                 vec![format!("members that could take over: {}", text::list(&names))];
@@ -133,23 +141,39 @@ impl<'a> Draft<'a> {
     /// From the promotion on, every move of the roles is the same: traffic moves last.
     pub fn promote_and_open(&mut self, from: &Place, to: &Place, drained: bool) {
         let services = self.settings.services();
-        let (from, to) = (from.clone(), to.clone());
-        let epoch = self.next_epoch();
         let serving = services.is_empty();
-        let others = self.settings.places().into_iter().map(|place| place.member);
-        let others = others.filter(|member| *member != from.member && *member != to.member).collect();
-        self.step(PromoteTarget { from: from.clone(), to: to.clone(), epoch, drained, serving, others });
+        let promotion = self.promotion(from, to, drained, serving);
+        self.step(promotion);
         if !serving {
             self.step(StartServices { at: to.clone(), services });
         }
-        let checks: Vec<String> = self.settings.spec.monitoring.checks.iter().map(|c| c.name.clone()).collect();
-        if !checks.is_empty() {
-            self.step(CheckActive { at: to.clone(), checks });
-        }
+        let checks = self.checks(to, &[]);
+        checks.into_iter().for_each(|step| self.step(step));
         for point in &self.settings.spec.redirection {
-            if let Some(script) = point.script.clone() {
-                self.step(Redirect { point: point.name.clone(), to: to.clone(), from: from.clone(), script });
-            }
+            let redirection = self.redirection(&point.name, from, to);
+            redirection.into_iter().for_each(|step| self.step(step));
         }
+    }
+
+    /// Makes `to` active; with `serving`, no other step brings the services there.
+    pub fn promotion(&self, from: &Place, to: &Place, drained: bool, serving: bool) -> PromoteTarget {
+        let others = self.settings.places().into_iter().map(|place| place.member);
+        let others = others.filter(|member| *member != from.member && *member != to.member).collect();
+        PromoteTarget { from: from.clone(), to: to.clone(), epoch: self.next_epoch(), drained, serving, others }
+    }
+
+    /// The named checks at `at`, all when none is named; `None` when there is none.
+    pub fn checks(&self, at: &Place, named: &[String]) -> Option<CheckActive> {
+        let all = || self.settings.spec.monitoring.checks.iter().map(|check| check.name.clone());
+        let checks: Vec<String> = all().filter(|name| named.is_empty() || named.contains(name)).collect();
+        let some = checks.len() < all().count();
+        (!checks.is_empty()).then(|| CheckActive { at: at.clone(), checks, some })
+    }
+
+    /// Sends the clients of one point to `to`; `None` when there is no such point.
+    pub fn redirection(&self, point: &PointName, from: &Place, to: &Place) -> Option<Redirect> {
+        let found = self.settings.spec.redirection.iter().find(|known| known.name == *point)?;
+        let script = found.script.clone()?;
+        Some(Redirect { point: point.clone(), to: to.clone(), from: from.clone(), script })
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! Same inputs, same plan. Blockers are collected, never only the first.
 
+mod builtin;
+mod compose;
 mod draft;
 mod failover;
 mod guards;
+mod manner;
+mod recipe;
 mod settled;
 mod switchback;
 mod switchover;
@@ -17,9 +21,12 @@ use crate::{
 use draft::Draft;
 use model::{
     Ledger, MemberName, RunId, ScenarioName,
-    view::{BlockerView, PlanView, StepView, Verb},
+    view::{BlockerView, PlanSource, PlanView, StepView, Verb},
 };
 use serde::{Deserialize, Serialize};
+
+pub use builtin::builtin;
+pub use manner::Manner;
 
 /// Ordered moves towards one goal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +48,12 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settled: Vec<MemberName>,
     pub steps: Vec<AnyStep>,
+    /// How each step is carried out, where a RecoveryPlan says so: as many as there are steps, or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manners: Vec<Manner>,
+    /// The RecoveryPlan it is made from; `None` for the built-in plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PlanSource>,
     pub blockers: Vec<BlockerView>,
 }
 
@@ -72,6 +85,11 @@ pub fn plan(
 }
 
 impl Plan {
+    /// How a step is carried out, where a RecoveryPlan says so.
+    pub fn manner(&self, at: usize) -> Option<&Manner> {
+        self.manners.get(at)
+    }
+
     /// As shown to people and tools.
     pub fn view(&self) -> PlanView {
         PlanView {
@@ -80,20 +98,22 @@ impl Plan {
             title: self.title.clone(),
             ledger_revision: self.ledger_revision,
             generation: self.generation,
+            plan: self.source.clone(),
             checks: self.checks.clone(),
             losses: self.losses.clone(),
-            steps: self.steps.iter().enumerate().map(|(at, step)| step_view(at, step)).collect(),
+            steps: self.steps.iter().enumerate().map(|(at, step)| step_view(at, step, self.manners.get(at))).collect(),
             blockers: self.blockers.clone(),
         }
     }
 }
 
 /// A step nobody has touched. Paths count from 1.
-pub(crate) fn step_view(at: usize, step: &AnyStep) -> StepView {
+pub(crate) fn step_view(at: usize, step: &AnyStep, manner: Option<&Manner>) -> StepView {
+    let said = manner.map(Manner::said).unwrap_or_default();
     StepView {
         path: (at + 1).to_string(),
-        name: step.name(),
-        title: step.title(),
+        name: manner.map_or_else(|| step.name(), |manner| manner.name.clone()),
+        title: format!("{}{said}", step.title()),
         point_of_no_return: step.undo() == Undo::Never,
         state: "untouched".to_owned(),
         ..StepView::default()

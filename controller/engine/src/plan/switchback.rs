@@ -1,10 +1,16 @@
 //! Home again: reverse replication until equal, then a switchover to the primary.
 
-use super::{draft::Draft, switchover};
-use crate::{settings::Place, steps::ReverseReplication, text};
-use model::{MemberName, agent_status::SetAside};
+use super::{
+    compose,
+    draft::Draft,
+    recipe::{self, Ready},
+    switchover,
+};
+use crate::{settings::Place, text};
+use model::{MemberName, agent_status::SetAside, recovery_plan::Purpose};
 
 pub(super) fn draft(draft: &mut Draft<'_>) {
+    let ready = recipe::prepare(draft, Purpose::Switchback);
     let Some(from) = draft.active() else { return };
     let Some(home) = draft.settings.place(&MemberName::primary()) else { return };
     if from.member == home.member {
@@ -21,10 +27,21 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     draft.require_answering_services(&[&from, &home]);
     guard_discard(draft, &home);
     draft.check_redirection();
-    if !draft.ledger.reverse {
-        draft.step(ReverseReplication { active: from.clone(), home: home.clone(), on: true });
+    guard_copy(draft, &home, ready.as_ref());
+    switchover::add_steps(draft, &from, &home, Purpose::Switchback, ready);
+}
+
+/// Home follows the active member already, or the plan begins with that. What was drained is at home.
+fn guard_copy(draft: &mut Draft<'_>, home: &Place, ready: Option<&Ready>) {
+    let Some(ready) = ready else { return };
+    if !draft.ledger.reverse && !ready.spec.steps.iter().any(|step| step.reverse_replication.is_some()) {
+        let name = draft.settings.scenario;
+        draft.block(format!("{} receives no changes, and no step of the plan begins that", home.host)).help =
+            vec![format!("add a reverseReplication, or first  standin resume {name} --reverse")];
     }
-    switchover::add_steps(draft, &from, &home);
+    if !compose::drains(ready, home) {
+        draft.block("the plan does not wait for the drain to home");
+    }
 }
 
 /// Nobody guesses whose changes win: what only home has is given up only when a person says so.

@@ -1,16 +1,19 @@
 //! Both sides are alive: nothing is lost.
 
-use super::draft::Draft;
-use crate::{
-    settings::Place,
-    steps::{DrainSpool, FenceActive, StopServices},
-    text,
+use super::{
+    builtin::builtin,
+    compose,
+    draft::Draft,
+    recipe::{self, Ready},
 };
-use model::Timestamp;
+use crate::{settings::Place, text};
+use model::{Timestamp, recovery_plan::Purpose};
+use std::collections::BTreeMap;
 
 pub(super) fn draft(draft: &mut Draft<'_>) {
+    let ready = recipe::prepare(draft, Purpose::Switchover);
     let Some(from) = draft.active() else { return };
-    if !from.member.is_primary() && draft.options.to.as_ref().is_none_or(|to| to.is_primary()) {
+    if !from.member.is_primary() && draft.to.as_ref().is_none_or(|to| to.is_primary()) {
         let help = format!("standin switchback {}", draft.settings.scenario);
         draft.block(format!("{from} is already active; home is reached by a switchback")).help = vec![help];
         return;
@@ -23,9 +26,9 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     }
     draft.require_roots(&[&from, &to]);
     draft.require_answering_services(&[&from, &to]);
-    guard_drain(draft, &from);
+    guard_drain(draft, &from, &to, ready.as_ref());
     draft.check_redirection();
-    add_steps(draft, &from, &to);
+    add_steps(draft, &from, &to, Purpose::Switchover, ready);
 }
 
 /// Both ends answer. A dead source is refused with what is known to be missing and the command that accepts it.
@@ -72,33 +75,35 @@ pub(super) fn what_is_missing(draft: &Draft<'_>, from: &Place, to: &Place) -> Ve
     facts
 }
 
-/// Draining may be left out only where the manifest allows it, and then the loss is stated.
-fn guard_drain(draft: &mut Draft<'_>, from: &Place) {
-    if !draft.options.skip_drain {
+/// Draining may be left out only where the manifest allows it and a person accepts it; then the loss is stated.
+fn guard_drain(draft: &mut Draft<'_>, from: &Place, to: &Place, ready: Option<&Ready>) {
+    let skipped = draft.options.skip_drain;
+    let drains = ready.map(|ready| compose::drains(ready, to));
+    if drains == Some(true) && skipped {
+        draft.block("--skip-drain is refused").facts = vec!["the plan waits for the drain".to_owned()];
+    }
+    if drains == Some(true) || (drains.is_none() && !skipped) {
         return;
     }
     if draft.settings.spec.switchover.guards.require_drain {
-        draft.block("--skip-drain is refused").facts = vec!["switchover.guards.requireDrain is true".to_owned()];
+        let message = if skipped { "--skip-drain is refused" } else { "the plan does not wait for the drain" };
+        draft.block(message).facts = vec!["switchover.guards.requireDrain is true".to_owned()];
+    } else if !skipped {
+        draft.block("the plan does not wait for the drain").accepted_by = Some("--skip-drain".to_owned());
     }
     draft.losses.push(format!("what {} has captured and not sent is not waited for", from.host));
 }
 
-pub(super) fn add_steps(draft: &mut Draft<'_>, from: &Place, to: &Place) {
-    let services = draft.settings.services();
-    let drained = !draft.options.skip_drain;
-    if !services.is_empty() {
-        draft.step(StopServices { at: from.clone(), services: services.clone() });
-    }
-    if drained {
-        draft.step(DrainSpool { from: from.clone(), to: to.clone() });
-    }
-    draft.step(FenceActive {
-        from: from.clone(),
-        epoch: draft.next_epoch(),
-        serving: services.is_empty(),
-        services,
-        drain_to: drained.then(|| to.clone()),
-        word: None,
+/// The steps of the plan that is followed, or of the built-in one.
+pub(super) fn add_steps(draft: &mut Draft<'_>, from: &Place, to: &Place, purpose: Purpose, ready: Option<Ready>) {
+    let named = ready.is_some();
+    let ready = ready.unwrap_or_else(|| {
+        let drained = !draft.options.skip_drain;
+        let spec = builtin(purpose, draft.settings.scenario, draft.settings.spec, drained);
+        Ready { spec, values: BTreeMap::new() }
     });
-    draft.promote_and_open(from, to, drained);
+    if let Some(recipe) = &draft.options.plan {
+        draft.title.push_str(&format!(", plan {}", recipe.source.name));
+    }
+    compose::add_steps(draft, from, to, &ready, named);
 }

@@ -5,7 +5,7 @@ use crate::{
     settings::{Observed, Settings},
     steps::{AnyStep, Asking, Progress, Sight, Undo},
 };
-use model::{Ledger, Timestamp};
+use model::{Ledger, Timestamp, recovery_plan::OnFailure};
 use std::time::Duration;
 
 /// Attempts a step makes by itself. With the pauses between them they span about half a minute.
@@ -72,7 +72,7 @@ impl Run {
     /// Writes one order into the ledger; its revision is the caller's business.
     fn order(&self, at: usize, attempt: u32, undoing: bool, ledger: &mut Ledger) {
         let cx = self.asking(at, attempt, undoing, ledger);
-        let Some(step) = self.plan.steps.get(at) else { return };
+        let Some(step) = self.step(at) else { return };
         if at == 0 && !undoing {
             self.forget_settled(ledger);
         }
@@ -81,6 +81,14 @@ impl Run {
             (true, Undo::With(inverse)) => inverse.ask(&cx, ledger),
             (true, _) => {}
         }
+    }
+
+    /// The step at `at`; of one that is done in any case, what is done once everything else was taken back.
+    pub(super) fn step(&self, at: usize) -> Option<&AnyStep> {
+        let record = self.records.get(at)?;
+        let aftermath = if record.state == State::Untouched { self.turning.is_some() } else { record.aftermath };
+        let always = self.manner(at).and_then(|manner| manner.always.as_deref()).filter(|_| aftermath);
+        always.or_else(|| self.plan.steps.get(at))
     }
 
     /// What was settled when this was planned is forgotten with the first order; later ones may set it anew.
@@ -131,10 +139,16 @@ impl Run {
             State::Untouched => happened(at, now, What::Asked { revision: self.ask(at, 1, false, ledger) }),
             State::Resumed => self.retry(at, "resumed".to_owned(), ledger, now),
             State::Paused => Turn::Rest(Next::Paused { step: path(at), why: note }),
-            State::Failed => happened(at, now, What::Paused { why: note }),
+            State::Failed => match self.answer(at, self.crossed()) {
+                OnFailure::Continue => happened(at, now, What::Skipped { by: "the plan".to_owned(), reason: note }),
+                _ => happened(at, now, What::Paused { why: note }),
+            },
             _ => match self.see(at, ledger, settings, observed) {
                 Progress::Reached(found) => {
                     happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
+                }
+                Progress::Waiting(why) if self.question(at).is_some() => {
+                    Turn::Rest(Next::Paused { step: path(at), why })
                 }
                 Progress::Waiting(why) => Turn::Rest(Next::Wait { step: path(at), why }),
                 Progress::Again(why) => self.retry(at, why, ledger, now),
@@ -143,12 +157,33 @@ impl Run {
         }
     }
 
+    /// Carries out what is done in any case, now that everything else was taken back. A failure is noted, no more.
+    fn aftermath(&self, ledger: &mut Ledger, settings: &Settings<'_>, observed: &Observed) -> Turn {
+        let open = |at: &usize| matches!(self.records[*at].state, State::Untouched | State::Asked);
+        let Some(at) = (0..self.records.len()).filter(|at| self.is_always(*at)).find(open) else {
+            return Turn::Rest(Next::RolledBack { why: self.turning.clone().unwrap_or_default() });
+        };
+        let now = observed.now;
+        if self.records[at].state == State::Untouched {
+            return happened(at, now, What::Asked { revision: self.ask(at, 1, false, ledger) });
+        }
+        match self.see(at, ledger, settings, observed) {
+            Progress::Reached(found) => {
+                happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
+            }
+            Progress::Waiting(why) => Turn::Rest(Next::Wait { step: path(at), why }),
+            Progress::Again(why) => self.retry(at, why, ledger, now),
+            Progress::Impossible(why) => happened(at, now, What::Failed { why }),
+        }
+    }
+
     /// Takes back the last step that is still there. A step that was only asked may have happened, so it counts.
     /// One that cannot be taken back does not keep the earlier ones: the order they stand for is given all the same.
     fn backward(&self, ledger: &mut Ledger, settings: &Settings<'_>, observed: &Observed) -> Turn {
         let open = |state: State| !matches!(state, State::Untouched | State::Undone | State::UndoFailed);
-        let Some(at) = self.records.iter().rposition(|record| open(record.state)) else {
-            return Turn::Rest(Next::RolledBack { why: self.turning.clone().unwrap_or_default() });
+        let back = (0..self.records.len()).rev().filter(|at| !self.is_always(*at));
+        let Some(at) = back.into_iter().find(|at| open(self.records[*at].state)) else {
+            return self.aftermath(ledger, settings, observed);
         };
         let now = observed.now;
         if self.records[at].state != State::Undoing {
@@ -156,8 +191,8 @@ impl Run {
         }
         match self.see(at, ledger, settings, observed) {
             Progress::Reached(_) => happened(at, now, What::Undone),
-            Progress::Waiting(why) | Progress::Again(why) => Turn::Rest(Next::Wait { step: path(at), why }),
-            Progress::Impossible(why) => happened(at, now, What::UndoFailed { why }),
+            Progress::Waiting(why) => Turn::Rest(Next::Wait { step: path(at), why }),
+            Progress::Again(why) | Progress::Impossible(why) => happened(at, now, What::UndoFailed { why }),
         }
     }
 
@@ -188,24 +223,40 @@ impl Run {
         let step: &AnyStep = match (&inverse, undoing) {
             (Undo::With(step), true) => step,
             (_, true) => return Progress::Reached(crate::steps::Found::default()),
-            (_, false) => &self.plan.steps[at],
+            (_, false) => self.step(at).unwrap_or(&self.plan.steps[at]),
         };
         let attempt = if undoing { 1 } else { record.attempt };
         let cx = self.asking(at, attempt, undoing, ledger);
+        let manner = self.manner(at).filter(|_| !undoing);
+        let patience = manner.and_then(|manner| manner.timeout).map_or_else(|| step.patience(), |timeout| timeout.0);
+        let retries = manner.and_then(|manner| manner.retries);
+        let attempts_max = retries.map_or(ATTEMPTS_MAX, |retries| retries.max.saturating_add(1));
+        let pause = retries.map_or_else(|| pause_before(attempt), |retries| retries.delay.0);
         let progress = step.look(&cx, &Sight { scenario: settings.scenario, ledger, observed });
         let asked = observed.now.since(record.asked_at);
         let waited = observed.now.since(record.asked_at.max(self.grace_from));
-        match progress {
-            Progress::Impossible(why) if asked < step.settle(&cx) => Progress::Waiting(why),
-            Progress::Again(why) if attempt >= ATTEMPTS_MAX => {
-                Progress::Impossible(format!("{why} (after {attempt} attempts)"))
-            }
-            Progress::Again(why) if asked < pause_before(attempt) => Progress::Waiting(why),
-            Progress::Waiting(why) if waited > step.patience() => {
-                Progress::Impossible(format!("gave up after {}: {why}", crate::text::duration(step.patience())))
+        let progress = match progress {
+            Progress::Impossible(why) if asked < step.settle(&cx) => return Progress::Waiting(why),
+            Progress::Waiting(why) if waited > patience => {
+                Progress::Impossible(format!("gave up after {}: {why}", crate::text::duration(patience)))
             }
             progress => progress,
+        };
+        match progress {
+            Progress::Impossible(why) if retries.is_some() => again(why, attempt, attempts_max, asked, pause),
+            Progress::Again(why) => again(why, attempt, attempts_max, asked, pause),
+            progress => progress,
         }
+    }
+}
+
+/// Another attempt, once it is time and as long as there may be one.
+fn again(why: String, attempt: u32, attempts_max: u32, asked: Duration, pause: Duration) -> Progress {
+    match attempt {
+        1 if attempts_max == 1 => Progress::Impossible(why),
+        _ if attempt >= attempts_max => Progress::Impossible(format!("{why} (after {attempt} attempts)")),
+        _ if asked < pause => Progress::Waiting(why),
+        _ => Progress::Again(why),
     }
 }
 

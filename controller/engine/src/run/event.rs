@@ -42,6 +42,12 @@ pub enum What {
     Paused {
         why: String,
     },
+    /// A person said yes to what the step asks.
+    Approved {
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     Resumed {
         by: String,
     },
@@ -95,11 +101,16 @@ impl State {
             (S::Asked | S::Resumed, W::Retried { .. }) => Some(S::Asked),
             (S::Asked, W::Reached { .. }) => Some(S::Reached),
             (S::Asked, W::Failed { .. }) => Some(S::Failed),
+            (S::Asked | S::Paused, W::Approved { .. }) => Some(S::Reached),
             (S::Failed, W::Paused { .. }) => Some(S::Paused),
+            // The plan goes on without it.
+            (S::Failed, W::Skipped { .. }) => Some(S::Skipped),
             (S::Paused, W::Resumed { .. }) => Some(S::Resumed),
             (S::Paused, W::Skipped { .. }) => Some(S::Skipped),
-            (S::Untouched | S::Asked | S::Reached, W::AbortAsked { .. }) => Some(self),
-            (S::Asked | S::Reached | S::Failed, W::UndoAsked { .. }) => Some(S::Undoing),
+            (S::Untouched | S::Asked | S::Reached | S::Paused | S::Resumed, W::AbortAsked { .. }) => Some(self),
+            (S::Asked | S::Reached | S::Failed | S::Paused | S::Resumed | S::Skipped, W::UndoAsked { .. }) => {
+                Some(S::Undoing)
+            }
             (S::Undoing, W::Undone) => Some(S::Undone),
             (S::Undoing, W::UndoFailed { .. }) => Some(S::UndoFailed),
             _ => None,

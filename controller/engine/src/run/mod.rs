@@ -12,8 +12,11 @@ mod view;
 pub use event::{Event, IllegalEvent, State, What};
 pub use person::Refusal;
 
-use crate::{plan::Plan, steps::Undo};
-use model::{ErrandResult, RunId, Timestamp, view::RunState};
+use crate::{
+    plan::{Manner, Plan},
+    steps::{AnyStep, Undo},
+};
+use model::{ErrandResult, RunId, Timestamp, recovery_plan::OnFailure, view::RunState};
 use serde::{Deserialize, Serialize};
 
 /// What a turn of a run ended with.
@@ -53,6 +56,8 @@ struct Record {
     finished: Option<Timestamp>,
     note: String,
     result: Option<ErrandResult>,
+    /// Asked once everything else was taken back, or while it is.
+    aftermath: bool,
 }
 
 /// One execution of a plan.
@@ -124,7 +129,7 @@ impl Run {
             Some(Next::Done) => RunState::Done,
             Some(Next::RolledBack { .. }) => RunState::RolledBack,
             Some(_) => RunState::Stuck,
-            None if self.paused_at().is_some() => RunState::Paused,
+            None if self.paused_at().or(self.asking_at()).is_some() => RunState::Paused,
             None => RunState::Running,
         }
     }
@@ -140,11 +145,16 @@ impl Run {
         let Some(why) = &self.turning else {
             return all(|state| matches!(state, State::Reached | State::Skipped)).then_some(Next::Done);
         };
-        if !all(|state| matches!(state, State::Untouched | State::Undone | State::UndoFailed)) {
+        let records = self.records.iter().enumerate();
+        let settled = records.into_iter().all(|(at, record)| match self.is_always(at) {
+            true => !matches!(record.state, State::Untouched | State::Asked),
+            false => matches!(record.state, State::Untouched | State::Undone | State::UndoFailed),
+        });
+        if !settled {
             return None;
         }
         Some(match &self.undo_failure {
-            None => Next::RolledBack { why: why.clone() },
+            None => Next::RolledBack { why: format!("{why}{}", self.left_behind()) },
             Some((step, undo)) => Next::Stuck { step: step.clone(), why: format!("{why}; taking it back: {undo}") },
         })
     }
@@ -156,7 +166,59 @@ impl Run {
         steps.into_iter().any(|(step, record)| touched(record) && step.undo() == Undo::Never)
     }
 
+    /// What was to be done in any case and was not.
+    fn left_behind(&self) -> String {
+        let failed =
+            self.records.iter().zip(&self.plan.manners).filter(|(record, manner)| {
+                manner.always.is_some() && record.aftermath && record.state == State::Failed
+            });
+        failed.map(|(record, manner)| format!("; {}: {}", manner.name, record.note)).collect()
+    }
+
+    /// Whether the roles have moved, or may have.
+    pub(crate) fn moved(&self) -> bool {
+        let steps = self.plan.steps.iter().zip(&self.records);
+        let promoted = |step: &AnyStep| matches!(step, AnyStep::PromoteTarget(_));
+        steps.into_iter().any(|(step, record)| promoted(step) && record.state != State::Untouched)
+    }
+
+    fn manner(&self, at: usize) -> Option<&Manner> {
+        self.plan.manner(at)
+    }
+
+    /// Whether this step is done in any case, and never taken back.
+    fn is_always(&self, at: usize) -> bool {
+        self.manner(at).is_some_and(|manner| manner.always.is_some())
+    }
+
+    /// What follows a failure of this step. `crossed` is how the run stood before it was known.
+    fn answer(&self, at: usize, crossed: bool) -> OnFailure {
+        let said = self.manner(at).and_then(|manner| manner.on_failure);
+        match (said, crossed) {
+            (Some(OnFailure::Undo) | None, true) => OnFailure::Pause,
+            (None, false) => OnFailure::Undo,
+            (Some(said), _) => said,
+        }
+    }
+
+    /// The step that waits for a person to say yes.
+    fn asking_at(&self) -> Option<usize> {
+        let at = self.current().filter(|at| self.turning.is_none() && self.records[*at].state == State::Asked)?;
+        self.question(at).is_some().then_some(at)
+    }
+
+    /// What a step asks of a person.
+    fn question(&self, at: usize) -> Option<&str> {
+        match self.plan.steps.get(at)? {
+            AnyStep::Approve(approve) => Some(&approve.message),
+            _ => None,
+        }
+    }
+
     fn paused_at(&self) -> Option<usize> {
+        if self.turning.is_some() {
+            return None;
+        }
         self.records.iter().position(|record| record.state == State::Paused)
     }
 
@@ -169,12 +231,13 @@ impl Run {
         let illegal = |state| IllegalEvent { step: event.step.clone(), what: format!("{:?}", event.what), state };
         let at = event.step.parse::<usize>().ok().and_then(|path| path.checked_sub(1));
         let at = at.filter(|at| *at < self.records.len()).ok_or_else(|| illegal(None))?;
-        let crossed = self.crossed();
+        let (answer, turning) = (self.answer(at, self.crossed()), self.turning.is_some());
         let record = &mut self.records[at];
+        record.aftermath |= turning && record.state == State::Untouched;
         record.state = record.state.next(&event.what).ok_or_else(|| illegal(Some(record.state)))?;
         record.take(event);
         match &event.what {
-            What::Failed { why } if !crossed => self.turning = Some(why.clone()),
+            What::Failed { why } if !turning && answer == OnFailure::Undo => self.turning = Some(why.clone()),
             What::AbortAsked { by } => self.turning = Some(format!("aborted by {by}")),
             What::UndoFailed { why } if self.undo_failure.is_none() => {
                 self.undo_failure = Some((event.step.clone(), why.clone()));
@@ -206,6 +269,11 @@ impl Record {
             }
             What::Failed { why } | What::Paused { why } | What::UndoFailed { why } => {
                 self.note.clone_from(why);
+                self.finished = Some(event.at);
+            }
+            What::Approved { by, reason } => {
+                let reason = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+                self.note = format!("approved by {by}{reason}");
                 self.finished = Some(event.at);
             }
             What::Skipped { by, reason } => {

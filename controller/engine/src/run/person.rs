@@ -24,7 +24,7 @@ impl Refusal {
 }
 
 impl Run {
-    /// Repeats the step at which the run is paused, or leaves it out.
+    /// Repeats the step at which the run is paused, or leaves it out; says yes where a person is asked.
     ///
     /// **Errors** when the run is not paused, or the step is one that nothing can go on without.
     pub fn resume(
@@ -35,6 +35,14 @@ impl Run {
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let id = self.id.clone();
+        let asked = self.paused_at().or(self.asking_at()).filter(|at| self.question(*at).is_some());
+        if let (Some(at), None) = (asked, &skip) {
+            return self.happen((at + 1).to_string(), now, What::Approved { by, reason });
+        }
+        if let (Some(at), Some(_)) = (asked, &skip) {
+            let refusal = Refusal::new(format!("step {} asks a person and cannot be left out", at + 1));
+            return Err(refusal.help(format!("say yes:  standin run resume {id}")));
+        }
         let Some(at) = self.paused_at() else {
             return Err(Refusal::new(match self.state() {
                 RunState::Running => format!("run {id} is not paused"),
@@ -76,7 +84,8 @@ impl Run {
             return Err(Refusal::new(format!("run {id} is being taken back already")));
         }
         if self.crossed() {
-            return Err(Refusal::new(format!("run {id} is past the point of no return: the roles have moved"))
+            let why = if self.moved() { "the roles have moved" } else { "what was begun cannot be taken back" };
+            return Err(Refusal::new(format!("run {id} is past the point of no return: {why}"))
                 .help(format!("it goes forward only:  standin run resume {id}"))
                 .help("the way back is a run of its own, once this one is over"));
         }
@@ -93,11 +102,11 @@ impl Run {
     /// Exact commands that go on from here.
     pub(super) fn choices(&self) -> Vec<String> {
         let id = &self.id;
-        let Some(at) = self.paused_at() else {
+        let Some(at) = self.paused_at().or(self.asking_at()) else {
             return Vec::new();
         };
         let mut choices = vec![format!("standin run resume {id}")];
-        if self.plan.steps[at].skippable() {
+        if self.asking_at().is_none() && self.plan.steps[at].skippable() {
             choices.push(format!("standin run resume {id} --skip {} --reason TEXT", at + 1));
         }
         if !self.crossed() {

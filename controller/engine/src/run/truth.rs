@@ -44,7 +44,7 @@ impl Run {
 
     /// What is known to be lost, or that nothing is.
     fn data(&self) -> Vec<String> {
-        let crossed = self.crossed();
+        let crossed = self.moved();
         let fence = self.plan.steps.iter().find_map(|step| match step {
             AnyStep::FenceActive(FenceActive { drain_to, .. }) => Some(drain_to.is_some()),
             _ => None,

@@ -4,7 +4,7 @@ use super::{Next, Record, Run, State};
 use crate::{
     plan::step_view,
     settings::{Observed, Settings},
-    steps::{AnyStep, Progress},
+    steps::Progress,
 };
 use model::{
     Ledger, Role,
@@ -22,6 +22,7 @@ impl Run {
             scenario: self.plan.scenario.clone(),
             verb: self.plan.verb.as_str().to_owned(),
             title: self.plan.title.clone(),
+            plan: self.plan.source.clone(),
             by: self.by.clone(),
             started: self.log.first().map(|event| event.at).unwrap_or_default(),
             finished: if over { self.log.last().map(|event| event.at) } else { None },
@@ -29,6 +30,7 @@ impl Run {
             why: self.why(),
             steps: self.step_views(settings, ledger, observed),
             true_now: if state == RunState::Running { Vec::new() } else { self.true_now(settings, ledger, observed) },
+            question: self.asking_at().and_then(|at| self.question(at)).map(str::to_owned),
             choices: if over { self.afterwards(settings, ledger) } else { self.choices() },
             comparison: self.comparison(),
         }
@@ -38,7 +40,10 @@ impl Run {
         match self.end() {
             Some(Next::RolledBack { why } | Next::Stuck { why, .. }) => Some(why),
             Some(_) => None,
-            None => self.paused_at().map(|at| self.records[at].note.clone()).or_else(|| self.turning.clone()),
+            None => {
+                let asks = self.asking_at().map(|at| format!("step {} waits for a yes", at + 1));
+                self.paused_at().map(|at| self.records[at].note.clone()).or(asks).or_else(|| self.turning.clone())
+            }
         }
     }
 
@@ -54,7 +59,8 @@ impl Run {
                     State::Asked | State::Undoing => Some(self.see(at, ledger, settings, observed)),
                     _ => None,
                 };
-                record_view(at, step, record, waits_for)
+                let step = self.step(at).unwrap_or(step);
+                record_view(step_view(at, step, self.plan.manner(at)), record, waits_for)
             })
             .collect()
     }
@@ -79,7 +85,7 @@ impl Run {
     }
 }
 
-fn record_view(at: usize, step: &AnyStep, record: &Record, waits_for: Option<Progress>) -> StepView {
+fn record_view(step: StepView, record: &Record, waits_for: Option<Progress>) -> StepView {
     let note = match waits_for {
         Some(Progress::Waiting(why) | Progress::Again(why) | Progress::Impossible(why)) => why,
         Some(Progress::Reached(_)) => String::new(),
@@ -90,6 +96,6 @@ fn record_view(at: usize, step: &AnyStep, record: &Record, waits_for: Option<Pro
         started: record.started,
         finished: record.finished,
         note,
-        ..step_view(at, step)
+        ..step
     }
 }

@@ -1,4 +1,4 @@
-//! Runs every check once on the host that became active.
+//! Runs checks once on the active host.
 
 use super::{Asking, Found, Progress, Sight, Step, Undo};
 use crate::{settings::Place, text};
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct CheckActive {
     pub at: Place,
     pub checks: Vec<String>,
+    /// Whether these are only some of the checks there are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub some: bool,
 }
 
 impl Step for CheckActive {
@@ -23,7 +26,11 @@ impl Step for CheckActive {
     }
 
     fn ask(&self, cx: &Asking, ledger: &mut Ledger) {
-        ledger.errands.insert(cx.errand(), Errand { member: self.at.member.clone(), work: Work::Checks });
+        let work = match self.some {
+            true => Work::SomeChecks { names: self.checks.clone() },
+            false => Work::Checks,
+        };
+        ledger.errands.insert(cx.errand(), Errand { member: self.at.member.clone(), work });
     }
 
     fn look(&self, cx: &Asking, sight: &Sight<'_>) -> Progress {

@@ -4,6 +4,7 @@
 //! Every function is pure and may be called any number of times.
 
 mod adopt_root_identity;
+mod approve;
 mod check_active;
 mod compare_sides;
 mod drain_spool;
@@ -13,6 +14,7 @@ mod redirect;
 mod reopen_active;
 mod resume_replication;
 mod reverse_replication;
+mod run_script;
 mod sight;
 mod start_services;
 mod stop_services;
@@ -20,6 +22,7 @@ mod suspend_replication;
 mod synchronize_all;
 
 pub use adopt_root_identity::AdoptRootIdentity;
+pub use approve::Approve;
 pub use check_active::CheckActive;
 pub use compare_sides::CompareSides;
 pub use drain_spool::DrainSpool;
@@ -29,6 +32,7 @@ pub use redirect::Redirect;
 pub use reopen_active::ReopenActive;
 pub use resume_replication::ResumeReplication;
 pub use reverse_replication::ReverseReplication;
+pub use run_script::{RunScript, Script};
 pub use sight::Sight;
 pub use start_services::StartServices;
 pub use stop_services::StopServices;
@@ -185,4 +189,6 @@ steps![
     SynchronizeAll,
     CompareSides,
     AdoptRootIdentity,
+    Approve,
+    RunScript,
 ];

@@ -5,7 +5,7 @@ mod agent;
 mod play;
 
 pub use agent::{Agent, Fault};
-pub use play::{Hardship, Played};
+pub use play::{Hardship, Played, plan_text};
 
 use crate::{
     compose::{compose, first_ledger},

@@ -188,6 +188,7 @@ fn write_event(transcript: &mut String, now: u64, event: &Event) {
         What::Retried { attempt, why, .. } => format!("attempt {attempt}: {why}"),
         What::Skipped { by, reason } => format!("left out by {by}: {reason}"),
         What::Paused { .. } => "paused".to_owned(),
+        What::Approved { by, .. } => format!("approved by {by}"),
         What::Resumed { by } => format!("resumed by {by}"),
         What::AbortAsked { by } => format!("aborted by {by}"),
         What::UndoAsked { .. } => "undo asked".to_owned(),

@@ -1,7 +1,7 @@
 //! Compares objects as plain values, field by field; lists of objects by `name`.
 
 use super::{FieldChange, effect};
-use model::Object;
+use model::{Object, recovery_plan::Action};
 use serde_json::{Map, Value, json};
 
 /// What of an object is compared: what people write, with defaults filled in.
@@ -10,11 +10,23 @@ pub fn of(object: &Object) -> Map<String, Value> {
     let spec = match object {
         Object::Host(_, spec) => serde_json::to_value(spec),
         Object::Scenario(_, spec) => serde_json::to_value(spec),
+        Object::RecoveryPlan(_, spec) => serde_json::to_value(spec).map(with_plain_actions),
     };
     let mut fields = Map::new();
     fields.insert("metadata".to_owned(), json!({"labels": metadata.labels, "annotations": metadata.annotations}));
     fields.insert("spec".to_owned(), spec.unwrap_or(Value::Null));
     fields
+}
+
+/// An action without choices is an empty object, which would compare as nothing.
+fn with_plain_actions(mut spec: Value) -> Value {
+    let steps = spec.get_mut("steps").and_then(Value::as_array_mut);
+    for (key, value) in steps.into_iter().flatten().filter_map(Value::as_object_mut).flatten() {
+        if value.as_object().is_some_and(Map::is_empty) && Action::KEYS.contains(&key.as_str()) {
+            *value = json!("{}");
+        }
+    }
+    spec
 }
 
 /// All changes between two objects. With `created`, `before` only holds defaults and no data is concerned.
@@ -90,7 +102,7 @@ impl Walk<'_> {
 }
 
 fn order_matters(path: &str) -> bool {
-    path == "spec.services.commands" || path == "spec.redirection"
+    path == "spec.services.commands" || path == "spec.redirection" || path == "spec.steps"
 }
 
 fn is_nothing(value: Option<&Value>) -> bool {

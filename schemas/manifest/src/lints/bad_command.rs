@@ -2,10 +2,12 @@
 
 use super::{Item, Lint, World};
 use crate::{escape::quoted, finding::Finding};
+use model::RecoveryPlanSpec;
 
 pub const LINT: Lint = Lint { code: "DR0216", check };
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
+    world.plans().for_each(|(item, spec)| plan(item, spec, findings));
     for (item, spec) in world.scenarios() {
         for (n, check) in spec.monitoring.checks.iter().enumerate() {
             let command = check.exec.iter().map(|exec| exec.command.as_slice());
@@ -24,6 +26,27 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
                 findings.extend(command_at(item, format!("{at}/command"), &script.command));
                 let check = Some(&script.check).filter(|check| !check.is_empty());
                 findings.extend(check.and_then(|check| command_at(item, format!("{at}/check"), check)));
+            }
+        }
+    }
+}
+
+/// Words of scripts in plans; what comes from a parameter is known only when a run is started.
+fn plan(item: &Item, plan: &RecoveryPlanSpec, findings: &mut Vec<Finding>) {
+    for (n, step) in plan.steps.iter().enumerate() {
+        let scripts = [("run", step.run.as_ref()), ("undo/run", step.undo.as_ref().map(|undo| &undo.run))];
+        for (at, script) in scripts.into_iter().filter_map(|(at, script)| Some((at, script?))) {
+            let lists = [("command", &script.command), ("check", &script.check)];
+            for (field, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
+                let pointer = format!("/spec/steps/{n}/{at}/{field}");
+                match words[0].literal() {
+                    Some(name) => findings.extend(command_at(item, pointer, &[name.to_owned()])),
+                    None => {
+                        let finding =
+                            item.place(format!("{pointer}/0")).error(LINT.code, "a script named by a parameter");
+                        findings.extend(finding.map(|f| f.label("only its arguments may come from parameters")));
+                    }
+                }
             }
         }
     }

@@ -6,13 +6,14 @@ use crate::{
     tree::child,
 };
 use model::{
-    ScenarioSpec,
+    RecoveryPlanSpec, ScenarioSpec,
     units::{Period, Size},
 };
 
 pub const LINT: Lint = Lint { code: "DR0218", check };
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
+    world.plans().for_each(|(item, spec)| plan(item, spec, findings));
     for (item, spec) in world.scenarios() {
         for (pointer, period) in periods(spec) {
             if period == Period::default() {
@@ -26,6 +27,22 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             }
         }
         findings.extend(shorter_than_a_round(item, spec));
+    }
+}
+
+/// Longest time an agent lets a script run, whatever its order says.
+const SCRIPT_TIME_MAX: Period = Period::from_secs(3600);
+
+fn plan(item: &Item, plan: &RecoveryPlanSpec, findings: &mut Vec<Finding>) {
+    for (n, step) in plan.steps.iter().enumerate() {
+        let pointer = format!("/spec/steps/{n}/timeout");
+        if step.timeout == Some(Period::default()) {
+            findings.extend(zero(item, pointer, "no time at all"));
+        } else if step.run.is_some() && step.timeout > Some(SCRIPT_TIME_MAX) {
+            let finding = item.place(pointer).error(LINT.code, "a script may take an hour at most");
+            findings
+                .extend(finding.map(|f| f.label("its agent ends it before").help(format!("write {SCRIPT_TIME_MAX}"))));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! harmless ones; what a rule then says about such a value is dropped.
 
 mod place;
+mod plan_missteps;
 mod world;
 
 pub use place::Place;
@@ -41,6 +42,13 @@ lints![
     bad_glob,
     bad_timing,
     bad_address,
+    plan_references,
+    plan_names,
+    plan_parameters,
+    plan_order,
+    plan_no_return,
+    plan_failure,
+    plan_idle,
 ];
 
 /// Runs all rules.

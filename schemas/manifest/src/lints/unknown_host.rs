@@ -13,7 +13,8 @@ const SUGGESTED_MAX: usize = 50;
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let here = world.items.iter().filter(|item| item.kind == model::Kind::Host).map(|item| item.name.as_str());
     let here: Vec<&str> = here.filter(|name| !name.is_empty()).collect();
-    let known: BTreeSet<&str> = here.iter().copied().chain(world.known_hosts.iter().map(HostName::as_str)).collect();
+    let known: BTreeSet<&str> =
+        here.iter().copied().chain(world.surroundings.known_hosts.iter().map(HostName::as_str)).collect();
     let mut suggested = 0;
     for (item, spec) in world.scenarios() {
         for (_, host, at) in members(spec) {

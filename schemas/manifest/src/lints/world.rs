@@ -1,9 +1,12 @@
 //! What the rules look at.
 
 use super::Place;
-use crate::tree::{Node, child};
-use model::{HostName, HostSpec, Kind, MemberName, Object, ScenarioSpec};
-use std::collections::BTreeSet;
+use crate::{
+    read::Surroundings,
+    tree::{Node, child},
+};
+use model::{HostSpec, Kind, MemberName, Object, RecoveryPlanSpec, ScenarioSpec};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One object, as far as it could be understood.
 pub struct Item {
@@ -31,7 +34,7 @@ impl Item {
 /// The whole set, and what is stored already.
 pub struct World<'a> {
     pub items: Vec<Item>,
-    pub known_hosts: &'a [HostName],
+    pub surroundings: &'a Surroundings,
 }
 
 /// A replicated directory tree on one host.
@@ -49,15 +52,31 @@ impl World<'_> {
     pub fn scenarios(&self) -> impl Iterator<Item = (&Item, &ScenarioSpec)> {
         self.items.iter().filter_map(|item| match &item.object {
             Object::Scenario(_, spec) => Some((item, spec)),
-            Object::Host(..) => None,
+            _ => None,
         })
     }
 
     pub fn hosts(&self) -> impl Iterator<Item = (&Item, &HostSpec)> {
         self.items.iter().filter_map(|item| match &item.object {
             Object::Host(_, spec) => Some((item, spec)),
-            Object::Scenario(..) => None,
+            _ => None,
         })
+    }
+
+    pub fn plans(&self) -> impl Iterator<Item = (&Item, &RecoveryPlanSpec)> {
+        self.items.iter().filter_map(|item| match &item.object {
+            Object::RecoveryPlan(_, spec) => Some((item, spec)),
+            _ => None,
+        })
+    }
+
+    /// The scenarios that are among the files and can be understood; of two with one name, the first.
+    pub fn scenarios_by_name(&self) -> BTreeMap<&str, (&Item, &ScenarioSpec)> {
+        let mut found = BTreeMap::new();
+        for (item, spec) in self.scenarios() {
+            found.entry(item.name.as_str()).or_insert((item, spec));
+        }
+        found
     }
 
     /// Every root of every member, in the order of the files.

@@ -8,7 +8,7 @@ use crate::{
     tree::{Entry, Node, Shape, child, readable},
 };
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
-use model::Kind;
+use model::{Kind, recovery_plan::Action};
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::OnceLock};
 
@@ -206,6 +206,7 @@ impl Checker<'_> {
 
     fn wrong_type(&self, node: &Node, schema: &Value, name: &str, span: crate::finding::Span) -> Finding {
         let wanted = schema.get("type").and_then(Value::as_str).unwrap_or("string");
+        let or_parameter = schema.get("type").is_some_and(Value::is_array);
         let finding = |message: String| Finding::error("DR0105", self.file, span.clone(), message);
         let label = format!("this is {}", node.what());
         if let Some(quantity) = Quantity::of(schema) {
@@ -223,14 +224,18 @@ impl Checker<'_> {
             ("integer" | "number", _) => finding(format!("{name} must be a whole number")).label(label),
             ("array", _) => finding(format!("{name} must be a list")).label(label),
             ("object", _) => finding(format!("{name} must be an object with fields")).label(label),
+            (_, _) if or_parameter => finding(format!("{name} must be text, or {{fromParameter: NAME}}")).label(label),
             (_, _) => finding(format!("{name} must be text")).label(label),
         }
     }
 
     /// Checks have exactly one probe, redirection points exactly one method.
     fn exactly_one(&mut self, root: &Node) {
-        const CHOICES: [(&str, &str, &[&str]); 2] =
-            [("/spec/monitoring/checks", "check", &["exec", "tcp"]), ("/spec/redirection", "redirection", &["script"])];
+        const CHOICES: [(&str, &str, &[&str]); 3] = [
+            ("/spec/monitoring/checks", "check", &["exec", "tcp"]),
+            ("/spec/redirection", "redirection", &["script"]),
+            ("/spec/steps", "step", &Action::KEYS),
+        ];
         for (list, what, keys) in CHOICES {
             let items = root.find(list).map(|(node, _)| node.list()).unwrap_or_default();
             for (index, item) in items.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Makes the schemas out of the model's types: doc comments become descriptions.
 
 use super::shape;
-use model::{HostSpec, Kind, Metadata, ScenarioSpec, object::API_VERSION};
+use model::{HostSpec, Kind, Metadata, RecoveryPlanSpec, ScenarioSpec, object::API_VERSION};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use std::{io, path::Path};
@@ -62,6 +62,15 @@ fn body(kind: Kind) -> Value {
             json!({
                 "primary": {"host": "mx1", "roots": roots},
                 "replicas": [{"name": "dublin", "host": "mx2", "roots": roots}],
+            }),
+        ),
+        Kind::RecoveryPlan => (
+            of::<RecoveryPlanSpec>(),
+            "Ordered steps of a switchover or switchback; optional, there is a built-in plan for each.",
+            json!({
+                "scenario": "mail",
+                "purpose": "switchover",
+                "steps": [{"name": "drain", "waitForDrain": {}}, {"name": "make-active", "setActive": {}}],
             }),
         ),
     };

@@ -64,8 +64,9 @@ fn remove_null(object: &mut Map<String, Value>) {
         object.remove("default");
     }
     if let Some(Value::Array(types)) = object.get("type") {
-        let only = types.iter().find(|t| **t != json!("null")).cloned();
-        object.insert("type".to_owned(), only.unwrap_or(Value::Null));
+        let mut kept: Vec<Value> = types.iter().filter(|t| **t != json!("null")).cloned().collect();
+        let only = if kept.len() == 1 { kept.remove(0) } else { Value::Array(kept) };
+        object.insert("type".to_owned(), only);
     }
 }
 

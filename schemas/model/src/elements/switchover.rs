@@ -1,6 +1,6 @@
 //! When and under which conditions the work moves.
 
-use crate::units::Period;
+use crate::{names::PlanName, units::Period};
 use serde::{Deserialize, Serialize};
 
 /// How a switchover is started and what may stop it.
@@ -10,6 +10,10 @@ pub struct Switchover {
     /// Who starts it.
     #[schemars(example = &"manual")]
     pub trigger: Trigger,
+    /// Name of the RecoveryPlan that a switchover follows. Left out: the built-in plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"mail-switchover")]
+    pub plan: Option<PlanName>,
     /// What must hold before a switchover starts.
     #[schemars(example = serde_json::json!({"maxLag": "30s", "requireDrain": true}))]
     pub guards: Guards,
