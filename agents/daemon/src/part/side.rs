@@ -1,6 +1,6 @@
 //! The side of the streams a part has open: the source of some, the target of one, or nothing.
 
-use crate::{disk::DiskError, text};
+use crate::{disk::DiskError, state::StateDirectory, text};
 use model::{
     Assignment, Direction, Epoch, MemberName, ScenarioName, Stream,
     elements::{roots::Root, spool::Spool},
@@ -137,6 +137,18 @@ impl Place {
         match &spool.directory {
             Some(directory) => Path::new(directory).join(self.scenario.as_str()),
             None => self.directory.join("spool"),
+        }
+    }
+
+    pub fn of(state: &StateDirectory, scenario: &ScenarioName) -> Self {
+        Self { scenario: scenario.clone(), directory: state.scenario(scenario) }
+    }
+
+    /// Forgets both sides' state. What cannot be removed only takes up room. Blocks on the disk.
+    pub fn forget(&self, spool: &Spool) {
+        let forgotten = target::forget(&self.directory).and(source::forget(&self.directory, &self.spool(spool)));
+        if let Err(e) = forgotten {
+            tracing::warn!(scenario = %self.scenario, %e, "the state of a scenario that is gone could not be removed");
         }
     }
 
