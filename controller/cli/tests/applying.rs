@@ -23,8 +23,9 @@ fn applying() -> (FakeController, tempfile::TempDir, String) {
         generation: 2,
         fields: vec![FieldChange { path: "spec.x".into(), effect: Effect::Live, ..FieldChange::default() }],
         deferred_by: None,
+        removed: false,
     };
-    let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into() };
+    let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into(), ..ApplyResult::default() };
     let controller = FakeController::start();
     controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
     controller.json("POST /v1/diff", &result).json("POST /v1/apply", &result);

@@ -8,7 +8,7 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
-pub use effect::destroyed_object;
+pub use effect::{destroyed_object, member_of, root_of};
 pub use model::change::{Effect, FieldChange, ObjectChange, Stake};
 pub use sets::{Sided, between, whole_object};
 

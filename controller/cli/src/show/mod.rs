@@ -3,8 +3,10 @@
 pub mod comparison;
 pub mod describe;
 pub mod diff;
+pub mod effect;
 pub mod failure;
 pub mod lists;
+pub mod markdown;
 pub mod plan;
 pub mod run;
 pub mod stream;

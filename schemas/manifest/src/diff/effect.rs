@@ -126,14 +126,15 @@ fn names(path: &str) -> Vec<(&str, &str)> {
 }
 
 /// Whose field it is.
-fn member_of(path: &str) -> Option<MemberName> {
+pub fn member_of(path: &str) -> Option<MemberName> {
     if path.starts_with("spec.primary.") {
         return Some(MemberName::primary());
     }
     names(path).into_iter().find(|(list, _)| *list == "spec.replicas").map(|(_, name)| MemberName::from(name))
 }
 
-fn root_of(path: &str) -> Option<RootName> {
+/// The root that a field is about.
+pub fn root_of(path: &str) -> Option<RootName> {
     names(path).into_iter().find(|(list, _)| list.ends_with(".roots")).map(|(_, name)| RootName::from(name))
 }
 
