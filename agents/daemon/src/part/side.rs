@@ -73,12 +73,10 @@ pub enum Shape {
 impl SourceShape {
     pub fn of(given: &Assignment) -> Self {
         let out = given.streams.iter().filter(|stream| stream.direction == Direction::Out);
-        Self {
-            member: given.member.clone(),
-            roots: given.roots.clone(),
-            spool: given.spool.clone(),
-            targets: out.map(|stream| stream.target.clone()).collect(),
-        }
+        let mut targets: Vec<MemberName> = out.map(|stream| stream.target.clone()).collect();
+        // Replicas that only moved in their list are the same ones.
+        targets.sort();
+        Self { member: given.member.clone(), roots: given.roots.clone(), spool: given.spool.clone(), targets }
     }
 }
 
@@ -228,4 +226,30 @@ pub fn root_config(root: &Root) -> RootConfig {
 
 fn roots(roots: &[Root]) -> Vec<RootConfig> {
     roots.iter().map(root_config).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgetting_leaves_the_role_and_what_roots_are_known_by() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDirectory::open(&directory.path().join("state")).unwrap();
+        let (scenario, spools) = (ScenarioName::from("mail"), directory.path().join("spools"));
+        let place = Place::of(&state, &scenario);
+        std::fs::create_dir_all(spools.join("mail/segment")).unwrap();
+        std::fs::create_dir_all(&place.directory).unwrap();
+        for file in ["source.db", "source.db-wal", "target.db", "role.json", "root-data.json"] {
+            std::fs::write(place.directory.join(file), "x").unwrap();
+        }
+        assert_eq!(state.scenarios(), [scenario]);
+        place.forget(&Spool { directory: Some(spools.display().to_string()), ..Spool::default() });
+        let left = std::fs::read_dir(&place.directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["role.json", "root-data.json"]);
+        assert!(spools.exists() && !spools.join("mail").exists(), "only what is the scenario's own");
+        place.forget(&Spool::default());
+    }
 }

@@ -116,7 +116,7 @@ fn saved(path: &Path) -> Outcome<PlanFile> {
     let no_plan = |why: String| {
         Failure::new(Exit::Malformed, format!("{shown} is not a saved plan: {why}"))
             .help(format!("manifests are named with -f: standin apply -f {shown}"))
-            .help(format!("a plan is made with: standin diff --out {shown}"))
+            .help("a plan is made with: standin diff --out plan.json")
     };
     if path.is_dir() {
         return Err(no_plan("it is a directory".to_owned()));

@@ -136,8 +136,14 @@ pub fn read(sources: &Sources, pruning: &Pruning) -> Outcome<Vec<ManifestFile>> 
     }
 }
 
-/// Writes a plan beside its place and moves it there: nobody reads half of one.
+/// Writes a plan beside its place and moves it there: nobody reads half of one. Only another plan is replaced.
 fn save(path: &Path, plan: &PlanFile) -> Outcome<()> {
+    if let Ok(before) = std::fs::read_to_string(path)
+        && !before.contains(PLAN_SCHEMA)
+    {
+        let failure = Failure::new(Exit::Malformed, format!("{} is there already and is no plan", path.display()));
+        return Err(failure.fact("nothing was written").help("name another file: --out plan.json"));
+    }
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Malformed, format!("{}: the plan cannot be saved: {error}", path.display()))
     };

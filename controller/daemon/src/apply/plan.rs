@@ -113,7 +113,7 @@ fn digest_of_set(request: &ApplyRequest) -> String {
     blake3::hash(&serde_json::to_vec(&said).unwrap_or_default()).to_hex().to_string()
 }
 
-fn seal(plan: &Plan, key: [u8; 32]) -> String {
+pub(super) fn seal(plan: &Plan, key: [u8; 32]) -> String {
     let unsealed = Plan { seal: String::new(), ..plan.clone() };
     blake3::keyed_hash(&key, &serde_json::to_vec(&unsealed).unwrap_or_default()).to_hex().to_string()
 }

@@ -407,6 +407,18 @@ fn a_plan_rests_on_roles_where_they_matter() {
 }
 
 #[test]
+fn a_plan_expires() {
+    let own = Own::new();
+    let mut request = own.plan(&set(&small()));
+    let plan = request.plan.as_mut().unwrap();
+    assert_eq!(plan.expires.0 - plan.made.0, plan::PLAN_VALID_MILLIS);
+    plan.expires = plan.made;
+    plan.seal = plan::seal(plan, own.hub.store.read(crate::store::plans::key).unwrap());
+    let refused = own.apply(&request).unwrap_err();
+    assert!(refused.problem.exit == 4 && refused.problem.message.contains("expired"), "{refused:?}");
+}
+
+#[test]
 fn a_plan_that_was_edited_or_is_somebody_elses_is_refused() {
     let own = Own::new();
     let plan = own.plan(&set(&small()));
