@@ -3,8 +3,9 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, config, context, controller, describe, diff, events, explain, failover, follow, get,
-        plan, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, config, context, controller, delete, describe, diff, events, explain, failover,
+        follow, get, plan, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate,
+        version,
     },
     context::{Context, command_line},
     contexts::Asked,
@@ -85,6 +86,7 @@ pub enum Asks {
     Diff(diff::Diff),
     Apply(apply::Apply),
     Follow(follow::Follow),
+    Delete(delete::Delete),
     Plan(plan::Plan),
     Switchover(switchover::Switchover),
     Failover(failover::Failover),
@@ -206,6 +208,7 @@ impl Asks {
             Asks::Diff(args) => diff::run(cx, &args).await,
             Asks::Apply(args) => apply::run(cx, args).await,
             Asks::Follow(args) => follow::run(cx, args).await,
+            Asks::Delete(args) => delete::run(cx, args).await,
             Asks::Plan(args) => plan::run(cx, args).await,
             Asks::Switchover(args) => switchover::run(cx, args).await,
             Asks::Failover(args) => failover::run(cx, args).await,

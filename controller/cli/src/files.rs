@@ -23,6 +23,16 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Exactly these.
+    pub fn of(file: Vec<String>) -> Self {
+        Self { file }
+    }
+
+    /// As they were given.
+    pub fn given(&self) -> &[String] {
+        &self.file
+    }
+
     /// Reads all of them, in order, each once.
     pub fn read(&self) -> Outcome<Vec<ManifestFile>> {
         let mut files: Vec<ManifestFile> = Vec::new();

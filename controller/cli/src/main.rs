@@ -16,14 +16,17 @@ mod demo;
 mod exit;
 mod files;
 mod follow;
+mod git;
 mod listed;
 mod log;
 mod order;
+mod origin;
 mod output;
 mod prompt;
 mod settle;
 mod show;
 mod sorted;
+mod states;
 
 use clap::Parser;
 use exit::{Exit, Failure};

@@ -19,6 +19,7 @@ mod serve;
 mod sessions;
 mod state;
 mod store;
+mod time;
 mod tokens;
 
 pub use follow::{Follow, From as FollowFrom, Git};

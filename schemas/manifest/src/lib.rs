@@ -22,7 +22,7 @@ mod reference;
 mod suggest;
 mod yaml;
 
-pub use diff::{Effect, FieldChange, diff};
+pub use diff::{Effect, FieldChange, diff, diff_at};
 pub use escape::escape;
 pub use finding::{Finding, Severity};
 pub use read::{Located, Set, Surroundings, read, read_with, text};

@@ -26,8 +26,12 @@ pub async fn look(hub: &Arc<Hub>, follow: &Follow, state: &Path, record: &mut Re
 
 async fn take(hub: &Arc<Hub>, set: Set, state: &Path, record: &mut Record, view: FollowView) -> FollowView {
     let view = FollowView { commit: set.commit.clone(), ..view };
+    let by = match &set.commit {
+        Some(commit) => format!("{} at {}", view.source, &commit[..commit.len().min(12)]),
+        None => view.source.clone(),
+    };
     let request = ApplyRequest { files: set.files.clone(), ..ApplyRequest::default() };
-    let found = match apply::diff(hub, request.clone()).await {
+    let found = match apply::diff(hub, request.clone(), &by).await {
         Ok(found) => found,
         Err(refusal) => return refused(view, &refusal),
     };
@@ -42,10 +46,6 @@ async fn take(hub: &Arc<Hub>, set: Set, state: &Path, record: &mut Record, view:
     if record.digest == set.digest {
         return drifted(view, &found);
     }
-    let by = match &set.commit {
-        Some(commit) => format!("{} at {}", view.source, &commit[..commit.len().min(12)]),
-        None => view.source.clone(),
-    };
     let request = ApplyRequest { expect: Some(found.digest), ..request };
     let own = Arc::clone(hub);
     match hub.detached(async move { apply::apply(&own, request, &by).await }).await {

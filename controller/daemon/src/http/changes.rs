@@ -16,8 +16,8 @@ use std::sync::Arc;
 use wire::{
     access::call_of_verb,
     api::{
-        AbortRequest, ApplyRequest, ApplyResult, FollowView, PlanManifest, ResumeRequest, RunRequest, Token,
-        TokenRequest,
+        AbortRequest, ApplyRequest, ApplyResult, DeleteRequest, Deleted, FollowView, PlanManifest, ResumeRequest,
+        RunRequest, Token, TokenRequest,
     },
     people::{NewPerson, PersonRequest},
 };
@@ -25,8 +25,12 @@ use wire::{
 type Shared = State<Arc<Hub>>;
 type Answer<T> = Result<Json<T>, Refusal>;
 
-pub async fn diff(State(hub): Shared, Sent(request): Sent<ApplyRequest>) -> Answer<ApplyResult> {
-    apply::diff(&hub, request).await.map(Json)
+pub async fn diff(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<ApplyRequest>,
+) -> Answer<ApplyResult> {
+    apply::diff(&hub, request, &by).await.map(Json)
 }
 
 pub async fn apply(
@@ -36,6 +40,15 @@ pub async fn apply(
 ) -> Answer<ApplyResult> {
     let own = Arc::clone(&hub);
     hub.detached(async move { apply::apply(&own, request, &by).await }).await.map(Json)
+}
+
+pub async fn delete(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<DeleteRequest>,
+) -> Answer<Deleted> {
+    let own = Arc::clone(&hub);
+    hub.detached(async move { apply::delete(&own, request, &by).await }).await.map(Json)
 }
 
 pub async fn plan(

@@ -61,6 +61,7 @@ pub(super) fn routes(stop: &CancellationToken) -> Vec<Route> {
         route(POST,   "/v1/runs/{id}/resume", Operate, post(changes::resume)),
         route(POST,   "/v1/runs/{id}/abort",  Operate, post(changes::abort)),
         route(POST,   "/v1/apply",            Change,  post(changes::apply)),
+        route(POST,   "/v1/delete",           Change,  post(changes::delete)),
         route(POST,   "/v1/tokens",           Admin,   post(changes::token)),
         route(GET,    "/v1/people",           Admin,   get(reads::people)),
         route(POST,   "/v1/people",           Admin,   post(changes::create_person)),

@@ -156,6 +156,7 @@ const EXPECTED: &[(&str, &str, Role)] = &[
     ("POST", "/v1/runs/{id}/resume", Role::Operator),
     ("POST", "/v1/runs/{id}/abort", Role::Operator),
     ("POST", "/v1/apply", Role::Admin),
+    ("POST", "/v1/delete", Role::Admin),
     ("POST", "/v1/tokens", Role::Admin),
     ("GET", "/v1/people", Role::Admin),
     ("POST", "/v1/people", Role::Admin),

@@ -8,6 +8,7 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::stream::{self, Stream, StreamExt};
+use model::Kind;
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -104,7 +105,10 @@ fn data(change: &WatchEvent) -> Event {
 }
 
 fn wanted(query: &WatchQuery, change: &WatchEvent) -> bool {
+    let deleted = |kind| change.deleted.as_deref().filter(|_| change.deleted_kind == Some(kind));
     let name = match query.kind {
+        WatchKind::Scenario if change.deleted.is_some() => deleted(Kind::Scenario),
+        WatchKind::Host if change.deleted.is_some() => deleted(Kind::Host),
         WatchKind::Scenario => change.scenario.as_ref().map(|scenario| scenario.metadata.name.as_str()),
         WatchKind::Host => change.host.as_ref().map(|host| host.metadata.name.as_str()),
         WatchKind::Plan => change.plan.as_ref().map(|plan| plan.metadata.name.as_str()),

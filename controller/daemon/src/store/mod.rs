@@ -11,6 +11,7 @@ pub mod events;
 pub mod ledgers;
 pub mod objects;
 pub mod people;
+pub mod plans;
 pub mod reports;
 pub mod runs;
 mod schema;

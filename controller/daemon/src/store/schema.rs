@@ -40,19 +40,14 @@ CREATE TABLE views(scenario TEXT PRIMARY KEY, json TEXT NOT NULL);
 pub fn ensure(connection: &mut Connection, program: &str) -> Result<(), StoreError> {
     match stored(connection)? {
         Some((found, program)) if found > SCHEMA_VERSION => {
-            Err(StoreError::Newer { found, supported: SCHEMA_VERSION, program })
+            return Err(StoreError::Newer { found, supported: SCHEMA_VERSION, program });
         }
-        Some(_) => Ok(()),
-        None => create(connection, program),
-    }?;
-    add_later_tables(connection)
-}
-
-/// Tables that came after the first release of a schema. An older program does not look at them, so they need no new
-/// version of it.
-fn add_later_tables(connection: &Connection) -> Result<(), StoreError> {
+        Some(_) => {}
+        None => create(connection, program)?,
+    }
+    // Tables that an older program does not miss are added without a new version.
     connection.execute_batch(people::TABLE)?;
-    Ok(())
+    Ok(connection.execute_batch(super::plans::TABLES)?)
 }
 
 fn stored(connection: &Connection) -> Result<Option<(i64, String)>, StoreError> {
