@@ -5,7 +5,9 @@ mod support;
 
 use model::view::{Health, ScenarioState};
 use support::{Answer, FakeController, stored};
-use wire::api::{ApplyResult, Effect, FieldChange, List, ObjectChange, StoredHost, WatchEvent};
+use wire::api::{
+    ApplyResult, Effect, FieldChange, List, ObjectChange, StoredHost, StoredPlan, StoredScenario, WatchEvent,
+};
 
 const HOST: &str =
     "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx1}\nspec: {replicationAddress: 10.0.0.1}\n";
@@ -28,6 +30,8 @@ fn applying() -> (FakeController, tempfile::TempDir, String) {
     let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into(), ..ApplyResult::default() };
     let controller = FakeController::start();
     controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
+    controller.json("GET /v1/scenarios", &List::<StoredScenario>::new(Vec::new()));
+    controller.json("GET /v1/plans", &List::<StoredPlan>::new(Vec::new()));
     controller.json("POST /v1/diff", &result).json("POST /v1/apply", &result);
     (controller, dir, file.display().to_string())
 }
