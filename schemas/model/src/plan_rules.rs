@@ -329,9 +329,11 @@ impl Look<'_> {
 
     /// The step from which on nothing is taken back.
     fn point(&self) -> Option<usize> {
-        self.steps
-            .iter()
-            .position(|(step, action)| matches!(action, Action::SetActive(_)) || step.point_of_no_return == Some(true))
+        self.steps.iter().position(|(step, action)| match action {
+            Action::SetActive(_) => true,
+            Action::Run(_) => step.point_of_no_return == Some(true),
+            _ => false,
+        })
     }
 
     fn failure(&mut self, index: usize) {

@@ -171,7 +171,12 @@ impl Composing<'_> {
     }
 
     fn script(&self, words: &Words) -> Script {
-        let texts = |words: &[Given]| words.iter().filter_map(|w| w.value(self.values).map(str::to_owned)).collect();
+        // A plan that lacks a value is shown all the same, with the name of what is missing.
+        let text = |word: &Given| match word.value(self.values) {
+            Some(text) => text.to_owned(),
+            None => format!("<{}>", word.parameter().unwrap_or_default()),
+        };
+        let texts = |words: &[Given]| words.iter().map(text).collect();
         Script { command: texts(&words.command), check: texts(&words.check) }
     }
 

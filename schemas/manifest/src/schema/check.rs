@@ -224,9 +224,7 @@ impl Checker<'_> {
             ("integer" | "number", _) => finding(format!("{name} must be a whole number")).label(label),
             ("array", _) => finding(format!("{name} must be a list")).label(label),
             ("object", _) => finding(format!("{name} must be an object with fields")).label(label),
-            (_, _) if or_parameter => {
-                finding(format!("{name} must be text, or {{fromParameter: NAME}}")).label(label)
-            }
+            (_, _) if or_parameter => finding(format!("{name} must be text, or {{fromParameter: NAME}}")).label(label),
             (_, _) => finding(format!("{name} must be text")).label(label),
         }
     }
@@ -249,6 +247,12 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether an item says what to do in words that the schema does not know: they have a finding of their own.
+    fn tells_another(&self, item: &Node, pointer: &str) -> bool {
+        let known = shape::subschema(self.schema, pointer).map(shape::fields).unwrap_or_default();
+        item.map().iter().any(|entry| !known.contains(&entry.key.as_str()) && matches!(entry.node.shape, Shape::Map(_)))
+    }
+
     fn one_of(&self, item: &Node, pointer: &str, what: &str, keys: &[&str]) -> Option<Finding> {
         if !matches!(item.shape, Shape::Map(_)) {
             return None;
@@ -258,7 +262,7 @@ impl Checker<'_> {
             |e: &Entry| !["name"].contains(&e.key.as_str()) && suggest::closest(&e.key, keys.iter().copied()).is_some();
         match present.as_slice() {
             [_] => None,
-            [] if item.map().iter().any(near_miss) => None,
+            [] if item.map().iter().any(near_miss) || self.tells_another(item, pointer) => None,
             [] => {
                 let span = self.root.spot(pointer)?;
                 let message = format!("this {what} does not say what to do");
