@@ -48,7 +48,8 @@ pub(super) fn drains(ready: &Ready, to: &Place) -> bool {
 
 fn is_target(drain: &ToReplica, to: &Place, values: &BTreeMap<String, String>) -> bool {
     let named = drain.replica.as_ref().map(|replica| replica.value(values));
-    named.is_none_or(|named| named.is_some_and(|name| name == "target" || name == to.member.as_str()))
+    // A value that is missing has a reason of its own why this cannot be run.
+    named.flatten().is_none_or(|name| name == "target" || name == to.member.as_str())
 }
 
 struct Composing<'a> {

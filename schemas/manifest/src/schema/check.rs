@@ -194,6 +194,9 @@ impl Checker<'_> {
             ValidationErrorKind::MinItems { .. } => {
                 finding("DR0102", format!("{name} is empty")).label("needs at least one entry")
             }
+            ValidationErrorKind::MaxItems { limit } => {
+                finding("DR0105", format!("{name} has too many entries")).label(format!("at most {limit}"))
+            }
             ValidationErrorKind::Minimum { limit } => {
                 finding("DR0105", format!("{text} is too small for {name}")).label(format!("at least {limit}"))
             }
