@@ -63,9 +63,8 @@ fn asking(fleet: &Fleet) -> Result<String> {
     let said = fleet.standin(&arguments)?.with_code(7)?;
     let run = newest(fleet)?;
     ensure!(run.state == RunState::Paused && run.question.is_some(), "{run:#?}");
-    ensure!(said.stdout.contains("The help desk knows?"), "{}", said.stdout);
-    let goes_on = format!("standin run resume {}", run.id);
-    ensure!(said.stdout.contains(&goes_on), "{}", said.stdout);
+    ensure!(said.stderr.contains("question   The help desk knows?"), "{said:?}");
+    ensure!(said.stderr.contains(&format!("standin run resume {}", run.id)), "{said:?}");
     Ok(run.id.0)
 }
 
@@ -101,7 +100,7 @@ fn a_step_that_fails_has_everything_taken_back() -> Result<()> {
     let fleet = fleet()?;
     let run = asking(&fleet)?;
     let said = fleet.standin(&["run", "resume", &run])?.with_code(5)?;
-    ensure!(said.stdout.contains("was taken back") && said.stdout.contains("after 2 attempts"), "{}", said.stdout);
+    ensure!(said.stderr.contains("was taken back") && said.stderr.contains("after 2 attempts"), "{said:?}");
     ensure!(newest(&fleet)?.state == RunState::RolledBack);
     ensure!(active_host(&fleet)? == "mx1");
     let expected = "announced OPS-12 announce mx1\ntaken-back announce mx1\ntidied tidy mx1\n";

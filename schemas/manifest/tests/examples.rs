@@ -45,6 +45,21 @@ fn the_stories_read_clean() {
 }
 
 #[test]
+fn every_object_of_the_stories_written_out_is_no_change() {
+    for story in ["files", "web"] {
+        let files = load(&examples().join(story));
+        for object in read(&files).objects.into_iter().map(|located| located.object) {
+            let mut written = files.clone();
+            written.retain(|(_, text)| !text.contains(&format!("kind: {}\n", object.kind())));
+            written.insert(0, ("written.yaml".to_owned(), manifest::to_yaml(&object)));
+            let back = read(&written).objects.into_iter().map(|located| located.object).next().unwrap();
+            assert_eq!(manifest::diff(Some(&object), &back), [], "{}", object.name());
+            assert_eq!(object, back);
+        }
+    }
+}
+
+#[test]
 fn each_broken_example_gives_its_code() {
     let mut met = BTreeSet::new();
     for file in load(&examples().join("broken")) {

@@ -184,17 +184,26 @@ impl Look<'_> {
         }
     }
 
+    /// Whether a role is certainly not that of the active host.
+    fn is_idle(&self, role: &str, moved: bool) -> bool {
+        matches!(
+            (self.plan.purpose, moved, role),
+            (_, false, "target") | (Purpose::Switchback, false, "primary") | (Purpose::Switchover, true, "primary")
+        )
+    }
+
     /// A step that can only be done on one host may name it, and no other.
     fn place(&mut self, index: usize, moved: bool) {
         let (step, action) = self.steps[index];
         let Some(host) = step.host.as_ref().and_then(|host| host.literal()) else { return };
         let wrong = match action {
-            Action::StopServices => host == "target",
-            Action::Check(_) => host == "target" && !moved,
+            Action::StopServices => self.is_idle(host, false),
+            Action::StartServices => self.is_idle(host, true),
+            Action::Check(_) => self.is_idle(host, moved),
             _ => false,
         };
         if wrong {
-            let message = format!("`{}` on `target`", action.key());
+            let message = format!("`{}` on `{host}`", action.key());
             let label = "services run on the active host";
             self.add(Misstep::new(Rule::Order, at(index, "host"), message, label));
         }
@@ -329,9 +338,11 @@ impl Look<'_> {
 
     /// The step from which on nothing is taken back.
     fn point(&self) -> Option<usize> {
-        self.steps
-            .iter()
-            .position(|(step, action)| matches!(action, Action::SetActive(_)) || step.point_of_no_return == Some(true))
+        self.steps.iter().position(|(step, action)| match action {
+            Action::SetActive(_) => true,
+            Action::Run(_) => step.point_of_no_return == Some(true),
+            _ => false,
+        })
     }
 
     fn failure(&mut self, index: usize) {

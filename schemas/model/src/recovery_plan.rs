@@ -26,11 +26,11 @@ pub struct RecoveryPlanSpec {
     pub description: Option<String>,
     /// What is chosen when a run is started, with `--set NAME=VALUE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(example = serde_json::json!([{"name": "ticket", "type": "text", "required": true}]))]
+    #[schemars(length(max = 50), example = serde_json::json!([{"name": "ticket", "type": "text", "required": true}]))]
     pub parameters: Vec<Parameter>,
     /// What is done, strictly in order; each step does exactly one thing.
     #[schemars(
-        length(min = 1),
+        length(min = 1, max = 200),
         example = serde_json::json!([{"name": "drain", "waitForDrain": {}}, {"name": "make-active", "setActive": {}}])
     )]
     pub steps: Vec<PlanStep>,
@@ -226,7 +226,7 @@ pub struct ToReplica {
 pub struct RunChecks {
     /// Names of checks in the scenario's `monitoring`. Left out: all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(example = serde_json::json!(["smtp"]))]
+    #[schemars(length(max = 100), example = serde_json::json!(["smtp"]))]
     pub checks: Vec<String>,
 }
 
@@ -235,7 +235,7 @@ pub struct RunChecks {
 #[serde(rename_all = "camelCase")]
 pub struct ApplyPoints {
     /// Names of redirection points of the scenario, in the order in which they are applied.
-    #[schemars(length(min = 1), example = serde_json::json!(["forwarder"]))]
+    #[schemars(length(min = 1, max = 100), example = serde_json::json!(["forwarder"]))]
     pub apply: Vec<PointName>,
 }
 
@@ -245,11 +245,11 @@ pub struct ApplyPoints {
 #[serde(rename_all = "camelCase")]
 pub struct RunScript {
     /// Name of a file in the agent's scripts directory, then its arguments. Never a path.
-    #[schemars(length(min = 1), example = serde_json::json!(["check-mailboxes", "--sample", "200"]))]
+    #[schemars(length(min = 1, max = 100), example = serde_json::json!(["check-mailboxes", "--sample", "200"]))]
     pub command: Vec<Given>,
     /// Exits 0 when the work is done already; asked before and after `command`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(example = serde_json::json!(["announce", "--check"]))]
+    #[schemars(length(max = 100), example = serde_json::json!(["announce", "--check"]))]
     pub check: Vec<Given>,
 }
 

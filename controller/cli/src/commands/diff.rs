@@ -230,23 +230,26 @@ pub async fn ask(cx: &Context, request: ApplyRequest) -> Outcome<ApplyResult> {
     })
 }
 
-/// What the controller stores already, by name.
-async fn surroundings(cx: &Context) -> Outcome<Surroundings> {
+/// Reads a set beside what the controller stores. Scenarios and plans are asked for only when the set misses some.
+async fn read(cx: &Context, named: &[(&str, &str)]) -> Outcome<Set> {
     let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
+    let known_hosts = hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect();
+    let mut surroundings = Surroundings { known_hosts, ..Surroundings::default() };
+    let set = manifest::read_with(named, &surroundings);
+    if !set.findings.iter().any(|finding| finding.code == "DR0230") {
+        return Ok(set);
+    }
     let scenarios: List<StoredScenario> = cx.client.get("/v1/scenarios").await?;
     let plans: List<StoredPlan> = cx.client.get("/v1/plans").await?;
-    Ok(Surroundings {
-        known_hosts: hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect(),
-        known_scenarios: scenarios.items.into_iter().map(|scenario| ScenarioName(scenario.metadata.name)).collect(),
-        known_plans: plans.items.into_iter().map(|plan| PlanName(plan.metadata.name)).collect(),
-    })
+    surroundings.known_scenarios = scenarios.items.into_iter().map(|item| ScenarioName(item.metadata.name)).collect();
+    surroundings.known_plans = plans.items.into_iter().map(|item| PlanName(item.metadata.name)).collect();
+    Ok(manifest::read_with(named, &surroundings))
 }
 
 /// Shows every mistake as `validate` does, with what the controller knows; a set with errors is not sent.
 pub async fn check(cx: &mut Context, files: &[ManifestFile], exit: Exit) -> Outcome<Set> {
-    let surroundings = surroundings(cx).await?;
     let named = pairs(files);
-    let set = manifest::read_with(&named, &surroundings);
+    let set = read(cx, &named).await?;
     if !set.findings.is_empty() {
         say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
     }

@@ -48,7 +48,8 @@ pub(super) fn drains(ready: &Ready, to: &Place) -> bool {
 
 fn is_target(drain: &ToReplica, to: &Place, values: &BTreeMap<String, String>) -> bool {
     let named = drain.replica.as_ref().map(|replica| replica.value(values));
-    named.is_none_or(|named| named.is_some_and(|name| name == "target" || name == to.member.as_str()))
+    // A value that is missing has a reason of its own why this cannot be run.
+    named.flatten().is_none_or(|name| name == "target" || name == to.member.as_str())
 }
 
 struct Composing<'a> {
@@ -171,7 +172,12 @@ impl Composing<'_> {
     }
 
     fn script(&self, words: &Words) -> Script {
-        let texts = |words: &[Given]| words.iter().filter_map(|w| w.value(self.values).map(str::to_owned)).collect();
+        // A plan that lacks a value is shown all the same, with the name of what is missing.
+        let text = |word: &Given| match word.value(self.values) {
+            Some(text) => text.to_owned(),
+            None => format!("<{}>", word.parameter().unwrap_or_default()),
+        };
+        let texts = |words: &[Given]| words.iter().map(text).collect();
         Script { command: texts(&words.command), check: texts(&words.check) }
     }
 

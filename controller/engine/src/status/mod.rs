@@ -144,6 +144,10 @@ impl<'a> Scene<'a> {
     fn health(&self, facts: &[Fact]) -> (Health, String) {
         let mut found: Vec<(Health, String)> = Vec::new();
         match self.run {
+            Some(run) if run.question.is_some() => {
+                let question = run.question.clone().unwrap_or_default();
+                found.push((Health::Degraded, format!("run {} asks: {question}", run.id)));
+            }
             Some(run) if run.state == RunState::Paused => {
                 let why = run.why.clone().unwrap_or_default();
                 found.push((Health::Failed, format!("run {} is paused: {why}", run.id)));

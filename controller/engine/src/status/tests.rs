@@ -83,3 +83,16 @@ fn away_from_home_is_well_only_in_reverse() {
     assert_eq!((view.state, view.health, view.why.as_str()), (ScenarioState::SwitchedOver, Health::Ok, ""));
     assert_eq!(view.members[0].stream, "following");
 }
+
+#[test]
+fn a_run_that_asks_has_not_failed() {
+    let toy = Toy::two_hosts();
+    let run = model::view::RunView {
+        id: "r-1".into(),
+        state: model::view::RunState::Paused,
+        question: Some("Go ahead?".to_owned()),
+        ..model::view::RunView::default()
+    };
+    let view = status(&toy.settings(), &toy.ledger, &toy.observed(), Some(&run), None);
+    assert_eq!((view.health, view.why.as_str()), (Health::Degraded, "run r-1 asks: Go ahead?"));
+}

@@ -146,6 +146,7 @@ fn shown(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(secret::without_credentials(text)),
         Value::Array(items) => Some(format!("[{}]", items.iter().filter_map(shown).collect::<Vec<_>>().join(", "))),
+        Value::Object(fields) if Action::KEYS.iter().any(|key| fields.contains_key(*key)) => step(fields),
         Value::Object(fields) => {
             ["path", "host"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str)).map(str::to_owned).or_else(
                 || {
@@ -158,4 +159,12 @@ fn shown(value: &Value) -> Option<String> {
         }
         other => Some(other.to_string()),
     }
+}
+
+/// A step of a plan is shown by what it does and where.
+fn step(fields: &Map<String, Value>) -> Option<String> {
+    let (key, action) = Action::KEYS.iter().find_map(|key| Some((key, fields.get(*key)?)))?;
+    let at = fields.get("host").and_then(shown).map_or(String::new(), |host| format!(" on {host}"));
+    let what = shown(action).filter(|what| what != "{}").map_or(String::new(), |what| format!(" {what}"));
+    Some(format!("{key}{what}{at}"))
 }

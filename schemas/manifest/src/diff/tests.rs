@@ -269,3 +269,47 @@ proptest! {
         prop_assert_eq!(read_back(&object), object);
     }
 }
+
+const PLAN: &str = "\
+apiVersion: standin/v1alpha1
+kind: RecoveryPlan
+metadata: {name: mail-switchover}
+spec:
+  scenario: mail
+  purpose: switchover
+  steps:
+    - {name: tell, host: active, run: {command: [tell, now]}}
+    - {name: drain, waitForDrain: {}}
+    - {name: make-active, setActive: {}}
+    - {name: tell-again, host: active, run: {command: [tell, now]}}
+";
+
+#[test]
+fn a_plan_is_compared_step_by_step() {
+    let change = |from: &str, to: &str| {
+        assert!(PLAN.contains(from));
+        let (old, new) = (read(&[("a.yaml", PLAN)]), read(&[("a.yaml", PLAN.replacen(from, to, 1))]));
+        let object = |set: crate::Set| match set.objects.into_iter().next() {
+            Some(located) => located.object,
+            None => panic!("{from} {to}"),
+        };
+        diff(Some(&object(old)), &object(new)).into_iter().map(|c| (c.path, c.before, c.after)).collect::<Vec<_>>()
+    };
+    assert_eq!(change("purpose: switchover", "purpose: switchover"), []);
+    let action = change("name: drain, waitForDrain: {}", "name: drain, approve: {message: Go?}");
+    assert_eq!(
+        action,
+        [
+            ("spec.steps[drain].approve.message".to_owned(), None, text("Go?")),
+            ("spec.steps[drain].waitForDrain".to_owned(), text("{}"), None),
+        ]
+    );
+    let step = "    - {name: tell, host: active, run: {command: [tell, now]}}\n";
+    let removed = ("spec.steps[-tell]".to_owned(), text("run command [tell, now] on active"), None);
+    assert_eq!(change(step, ""), [removed]);
+    let moved = change(
+        &format!("{step}    - {{name: drain, waitForDrain: {{}}}}\n"),
+        &format!("    - {{name: drain, waitForDrain: {{}}}}\n{step}"),
+    );
+    assert_eq!(moved.iter().map(|(path, ..)| path.as_str()).collect::<Vec<_>>(), ["spec.steps[order]"]);
+}

@@ -49,7 +49,7 @@ fn steps(item: &Item, plan: &RecoveryPlanSpec, known: &Known<'_>, findings: &mut
     for (n, step) in plan.steps.iter().enumerate() {
         let at = |field: &str| format!("/spec/steps/{n}{field}");
         if let Some(name) = step.host.as_ref().and_then(Given::literal).filter(|name| !RESERVED_NAMES.contains(name)) {
-            look("host", name, &known.hosts, at("/host"), "/spec");
+            look("host", name, &known.hosts, at("/host"), "/spec/primary/host");
         }
         for (field, value, kinds) in step.values() {
             let replica = value.literal().filter(|name| kinds == [ParameterKind::Replica] && *name != "target");

@@ -194,6 +194,9 @@ impl Checker<'_> {
             ValidationErrorKind::MinItems { .. } => {
                 finding("DR0102", format!("{name} is empty")).label("needs at least one entry")
             }
+            ValidationErrorKind::MaxItems { limit } => {
+                finding("DR0105", format!("{name} has too many entries")).label(format!("at most {limit}"))
+            }
             ValidationErrorKind::Minimum { limit } => {
                 finding("DR0105", format!("{text} is too small for {name}")).label(format!("at least {limit}"))
             }
@@ -247,6 +250,12 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether an item says what to do in words that the schema does not know: they have a finding of their own.
+    fn tells_another(&self, item: &Node, pointer: &str) -> bool {
+        let known = shape::subschema(self.schema, pointer).map(shape::fields).unwrap_or_default();
+        item.map().iter().any(|entry| !known.contains(&entry.key.as_str()) && matches!(entry.node.shape, Shape::Map(_)))
+    }
+
     fn one_of(&self, item: &Node, pointer: &str, what: &str, keys: &[&str]) -> Option<Finding> {
         if !matches!(item.shape, Shape::Map(_)) {
             return None;
@@ -256,7 +265,7 @@ impl Checker<'_> {
             |e: &Entry| !["name"].contains(&e.key.as_str()) && suggest::closest(&e.key, keys.iter().copied()).is_some();
         match present.as_slice() {
             [_] => None,
-            [] if item.map().iter().any(near_miss) => None,
+            [] if item.map().iter().any(near_miss) || self.tells_another(item, pointer) => None,
             [] => {
                 let span = self.root.spot(pointer)?;
                 let message = format!("this {what} does not say what to do");
