@@ -231,7 +231,7 @@ pub async fn ask(cx: &Context, request: ApplyRequest) -> Outcome<ApplyResult> {
 }
 
 /// Reads a set beside what the controller stores. Scenarios and plans are asked for only when the set misses some.
-async fn read(cx: &Context, named: &[(&str, &str)]) -> Outcome<Set> {
+async fn read_beside_stored(cx: &Context, named: &[(&str, &str)]) -> Outcome<Set> {
     let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
     let known_hosts = hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect();
     let mut surroundings = Surroundings { known_hosts, ..Surroundings::default() };
@@ -249,7 +249,7 @@ async fn read(cx: &Context, named: &[(&str, &str)]) -> Outcome<Set> {
 /// Shows every mistake as `validate` does, with what the controller knows; a set with errors is not sent.
 pub async fn check(cx: &mut Context, files: &[ManifestFile], exit: Exit) -> Outcome<Set> {
     let named = pairs(files);
-    let set = read(cx, &named).await?;
+    let set = read_beside_stored(cx, &named).await?;
     if !set.findings.is_empty() {
         say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
     }
