@@ -54,7 +54,7 @@ async fn a_token_is_told_once_and_outlives_a_restart_until_it_is_revoked() {
     assert!(!String::from_utf8_lossy(&store).contains(secret), "the secret is nowhere on disk");
     let listed: List<PersonView> = listed.ok();
     assert_eq!((listed.items.len(), listed.items[1].name.as_str()), (2, "ci"));
-    assert!(listed.items[1].created_by != "" && !listed.items[1].expired);
+    assert!(!listed.items[1].created_by.is_empty() && !listed.items[1].expired);
     delete(&fixture, "ci").await.ok::<()>();
     ask(&fixture, "GET", "/v1/scenarios", &made.token, "").await.problem(401, 3);
     delete(&fixture, "ci").await.problem(404, 1);
