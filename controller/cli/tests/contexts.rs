@@ -153,5 +153,9 @@ fn a_file_with_a_layout_of_its_own_is_used_and_not_touched() {
     fs::write(person.config(), text.replace("url", "uri")).unwrap();
     let said = person.run(&["status"]);
     assert!(said.code == Some(2) && said.err.contains("uri"), "{}", said.err);
-    assert_eq!(person.run(&["validate", "-f", "-"]).code, Some(1), "no controller is asked, so it does not matter");
+    assert_eq!(
+        person.run(&["validate", "-f", ".config/standin/config.yaml"]).code,
+        Some(1),
+        "no controller is asked, so it does not matter"
+    );
 }
