@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Fields that hold a `model::Timestamp`, wherever they stand.
-const TIME_FIELDS: [&str; 9] = [
+const TIME_FIELDS: [&str; 10] = [
     "at",
     "started",
     "finished",
     "lastSeen",
+    "lastUsed",
     "lastTransitionTime",
     "measuredAt",
     "createdAt",

@@ -86,3 +86,15 @@ async fn whoever_did_it_is_written_down() {
     let said = |kind: &str, by: &str| events.items.iter().any(|e| e.kind == kind && e.message.starts_with(by));
     assert!(said("ManifestApplied", "token ci applied") && said("RunStarted", "token duty started"), "{events:#?}");
 }
+
+/// A refusal has to arrive whole, however much was sent along with the request.
+#[tokio::test]
+async fn a_large_set_is_refused_in_words() {
+    let fixture = Fixture::start_with(Some(api(false))).await;
+    let viewer = person(&fixture, "ci", Role::Viewer).await;
+    let body = serde_json::to_string(&set(&"# a comment\n".repeat(1 << 20))).unwrap();
+    for _ in 0..5 {
+        ask(&fixture, "POST", "/v1/apply", &viewer.token, &body).await.problem(403, 3);
+    }
+    ask(&fixture, "POST", "/v1/apply", "nobody", &body[..1 << 19]).await.problem(401, 3);
+}
