@@ -1,4 +1,4 @@
-//! The controller's HTTP API, as spoken on its Unix socket. JSON everywhere; errors are `Problem` with the status code given there.
+//! The controller's HTTP API, as spoken on its Unix socket and, with a token, over the network. JSON everywhere; errors are `Problem` with the status code given there.
 //!
 //! | method and path | request | answer |
 //! | --- | --- | --- |
@@ -13,6 +13,9 @@
 //! | `POST /v1/runs` | `RunRequest` | `RunView`; 409 stale or busy, 412 refused with `Problem.plan` |
 //! | `POST /v1/runs/ID/resume`, `/v1/runs/ID/abort` | `ResumeRequest`, `AbortRequest` | `RunView` |
 //! | `POST /v1/tokens` | `TokenRequest` | `Token` |
+//! | `GET /v1/whoami` | | `people::WhoAmI` |
+//! | `GET /v1/people`, `POST /v1/people` | , `people::PersonRequest` | `List<people::PersonView>`, `people::NewPerson` |
+//! | `DELETE /v1/people/NAME` | | nothing, or 404 |
 
 use model::{
     HostName, HostSpec, Kind, Ledger, MemberName, Metadata, RootName, ScenarioName, ScenarioSpec,
