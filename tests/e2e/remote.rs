@@ -90,7 +90,7 @@ struct Machine {
 
 impl Machine {
     fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = self.far.command(&testkit::standin()?);
+        let mut command = self.far.command(testkit::standin()?);
         command.args(arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &self.home);
         command.current_dir(&self.home);
         Ok(command)
@@ -143,7 +143,7 @@ fn a_job_on_another_machine_compares_applies_and_watches_until_its_token_is_revo
     machine.standin(&["diff", "-f", "dr"])?.ok()?;
     let status = machine.standin(&["status"])?.ok()?;
     ensure!(status.stdout.contains("files"), "{status:?}");
-    let described = machine.standin(&["describe", "scenario", "files"])?.ok()?;
+    let described = machine.standin(&["events", "files"])?.ok()?;
     ensure!(described.stdout.contains("token ci applied"), "{described:?}");
     let run = machine.standin(&["suspend", "files", "--yes"])?.ok()?;
     machine.standin(&["resume", "files", "--yes"])?.ok()?;

@@ -45,7 +45,8 @@ pub struct ApiSpec {
     pub names: Vec<String>,
     /// TLS on loopback too.
     pub tls: bool,
-    /// A certificate of your own authority in PEM, instead of one of the embedded authority.
+    /// A certificate of your own authority in PEM, instead of one of the embedded authority. With it there is TLS on
+    /// loopback too.
     pub certificate_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The controller's HTTP API, as spoken on its Unix socket. JSON everywhere; errors are `Problem` with the status code given there.
+//! The controller's HTTP API, as spoken on its Unix socket and, with a token, over the network. JSON everywhere; errors are `Problem` with the status code given there.
 //!
 //! | method and path | request | answer |
 //! | --- | --- | --- |
@@ -18,6 +18,9 @@
 //! | `GET /v1/follow` | | `FollowView`, or 404 where nothing is followed |
 //! | `POST /v1/follow` | | looks now; `FollowView` |
 //! | `POST /v1/tokens` | `TokenRequest` | `Token` |
+//! | `GET /v1/whoami` | | `people::WhoAmI` |
+//! | `GET /v1/people`, `POST /v1/people` | , `people::PersonRequest` | `List<people::PersonView>`, `people::NewPerson` |
+//! | `DELETE /v1/people/NAME` | | nothing, or 404 |
 
 pub use model::change::{Effect, FieldChange, ObjectChange, Stake};
 use model::{

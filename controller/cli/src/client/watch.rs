@@ -3,7 +3,7 @@
 use super::{Client, connection::clean, trouble::Missed};
 use crate::exit::{Exit, Failure, Outcome};
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, StatusCode, body::Incoming};
+use hyper::{Method, body::Incoming};
 use std::time::Duration;
 use tokio::time::timeout;
 use wire::api::WatchEvent;
@@ -33,8 +33,8 @@ impl Client {
         }
         let body = Limited::new(response.into_body(), REFUSAL_BYTES_MAX).collect().await;
         let failure = self.refused(status.as_u16(), &body.map(|body| body.to_bytes()).unwrap_or_default());
-        // A refusal stays one however often it is asked for.
-        let again = status == StatusCode::TOO_MANY_REQUESTS || failure.exit == Exit::NoAnswer && status.as_u16() >= 500;
+        // A refusal stays one however often it is asked for; only what is not there yet may come.
+        let again = failure.exit == Exit::NoAnswer && status.is_server_error();
         Err(if again { Missed::Again(failure) } else { Missed::Never(failure) })
     }
 }

@@ -17,8 +17,8 @@ use wire::api::List;
   standin config view
   standin config view --origin
 
-A flag wins over STANDIN_*, that over the project's standin.yaml, that over $XDG_CONFIG_HOME/standin/config.yaml, that
-over /etc/standin/config.yaml. Tokens are never shown.")]
+The nearest wins: a flag, STANDIN_*, the project's standin.yaml, $XDG_CONFIG_HOME/standin/config.yaml,
+/etc/standin/config.yaml. Tokens are never shown.")]
 pub struct Config {
     #[command(subcommand)]
     action: Action,

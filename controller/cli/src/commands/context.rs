@@ -20,7 +20,7 @@ use wire::{api::List, people::WhoAmI};
 #[command(arg_required_else_help = true)]
 #[command(before_help = "Examples:
   standin context list
-  standin context add prod --url https://ctl.example:25000 --ca-fingerprint SHA256 --token-file - --use
+  standin context add prod --url https://ctl.example:25000 --ca-fingerprint SHA256 --token-file -
   standin context add prod --replace --token-file new-token
   standin context use local                  the socket on this machine again
   standin --context prod status              this once, whatever is in use
@@ -57,7 +57,7 @@ enum Action {
   standin context add prod --url https://ctl.example:25000 --ca-fingerprint SHA256 --token-file -
   standin context add prod --replace --token-file new-token     the rest stays as it is
 
-`standin token create --role ...` on the controller's machine prints the token, and this line for it.")]
+`standin token create --role ...` on the controller's machine prints the token and this line.")]
 struct Add {
     /// What this controller is called here
     name: String,

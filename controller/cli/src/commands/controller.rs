@@ -64,5 +64,6 @@ fn api(spec: &ApiSpec, advertise: Option<&str>) -> Option<controller::ApiConfig>
     }
     let certificate = spec.certificate_file.clone().zip(spec.key_file.clone());
     let certificate = certificate.map(|(certificate, key)| controller::ApiCertificate { certificate, key });
-    spec.enabled.then(|| controller::ApiConfig { listen: spec.listen, names, tls: spec.tls, certificate })
+    let config = controller::ApiConfig { listen: spec.listen, names, tls: spec.tls, certificate };
+    spec.enabled.then_some(config)
 }

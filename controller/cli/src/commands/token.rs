@@ -32,11 +32,11 @@ enum Action {
   standin token create --role admin --name deploy --ttl 30d -o json
   standin token create --host mx1                        prints the line to run on mx1
 
-A viewer reads, compares and plans; an operator also starts and aborts runs; an admin also applies, adopts
-roots and makes tokens. A host's token is used once and names the controller's certificate, so that the
-agent joins this controller and no other.")]
+A viewer reads, compares and plans; an operator also starts and aborts runs; an admin also
+applies, adopts roots and makes tokens. A host's token is used once and names the controller's
+certificate, so that the agent joins this controller and no other.")]
     Create(Create),
-    /// List the tokens of people and jobs; never their secrets. A host's token is not among them: it lives an hour
+    /// List the tokens of people and jobs, never their secrets
     List {
         /// text or json
         #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]

@@ -11,6 +11,7 @@ const TIME_FIELDS: [&str; 10] = [
     "started",
     "finished",
     "lastSeen",
+    "lastUsed",
     "lastTransitionTime",
     "measuredAt",
     "createdAt",

@@ -31,7 +31,7 @@ pub struct ApiCertificate {
 /// Why the API is not served over the network.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    #[error("{address} could not be bound")]
+    #[error("{address} could not be bound; spec.api.listen names another address, and spec.api.enabled can be false")]
     Bind { address: SocketAddr, source: io::Error },
     #[error("{} could not be read", path.display())]
     File { path: PathBuf, source: io::Error },

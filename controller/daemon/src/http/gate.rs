@@ -3,6 +3,7 @@
 use super::{
     Refusal,
     accounts::{Accounts, Peer},
+    extract::BODY_BYTES_MAX,
 };
 use crate::{
     hub::{Hub, Severity, event},
@@ -11,6 +12,7 @@ use crate::{
     store::people,
 };
 use axum::{
+    body::HttpBody,
     extract::{ConnectInfo, MatchedPath, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
@@ -19,8 +21,16 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{net::IpAddr, sync::Arc};
+use futures::StreamExt;
+use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use wire::access::{Call, allowed};
+
+/// Most bytes of a request that are taken in from somebody unknown, only to throw them away.
+const STRANGERS_BODY_MAX: usize = 1 << 20;
+
+/// Longest time for that.
+const DISCARD_WAIT: Duration = Duration::from_secs(5);
 
 /// The person who asks, as recorded with what they do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,18 +67,19 @@ pub async fn check(
     };
     let pass = match pass {
         Ok(pass) => pass,
-        Err(response) => return closing(*response),
+        Err(response) => return closing(*response, request, STRANGERS_BODY_MAX).await,
     };
     // A path that no route has is answered by the router: there is nothing to guard.
     if let Some(path) = request.extensions().get::<MatchedPath>() {
         let what = format!("{} {}", request.method(), request.uri().path().escape_debug());
         let call = gate.call_of(request.method(), path.as_str());
         let Some(call) = call else {
-            return closing(Refusal::forbidden(format!("{what}: there is no such request")).into_response());
+            let refusal = Refusal::forbidden(format!("{what}: there is no such request"));
+            return closing(refusal.into_response(), request, BODY_BYTES_MAX).await;
         };
         if let Err(refusal) = ensure_allowed(&pass, call, &what) {
             tracing::warn!(name = pass.name, %what, "a request was refused");
-            return closing(refusal.into_response());
+            return closing(refusal.into_response(), request, BODY_BYTES_MAX).await;
         }
     }
     request.extensions_mut().insert(Person(pass.name.clone()));
@@ -148,8 +159,23 @@ fn unknown(message: impl Into<String>) -> Box<Response> {
     Box::new(response)
 }
 
-/// Each guess costs a new connection.
-fn closing(mut response: Response) -> Response {
+/// Ends the connection with the answer, so that each guess costs a new one.
+///
+/// What was sent along is thrown away first: closing on top of it would tear the answer out of the client's hands,
+/// and "not allowed" would become "nobody knows whether it was done".
+async fn closing(mut response: Response, request: Request, bytes_max: usize) -> Response {
+    let announced = request.body().size_hint().lower();
+    let mut body = request.into_body().into_data_stream();
+    let discard = async {
+        let mut left = bytes_max;
+        while let Some(Ok(chunk)) = body.next().await {
+            let Some(rest) = left.checked_sub(chunk.len()) else { return };
+            left = rest;
+        }
+    };
+    if announced <= bytes_max as u64 {
+        let _ = timeout(DISCARD_WAIT, discard).await;
+    }
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -29,7 +29,7 @@ impl Hosts {
         let name = without_port(host);
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
-        bare.parse::<IpAddr>().is_ok() || name == "localhost" || self.0.iter().any(|known| *known == name)
+        bare.parse::<IpAddr>().is_ok() || name == "localhost" || self.0.contains(&name)
     }
 }
 

@@ -289,3 +289,27 @@ async fn hint_at_tls(stream: &mut Quiet<TcpStream, Place>) -> io::Result<()> {
     };
     timeout(HANDSHAKE_WAIT, told).await.unwrap_or(Ok(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_does_not_take_all_places() {
+        let rooms = Rooms::default();
+        let turn = || Arc::clone(&rooms.all).try_acquire_owned().unwrap();
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let mut taken: Vec<Place> = (0..CONNECTIONS_EACH_MAX).map(|_| rooms.enter(one, turn()).unwrap()).collect();
+        assert!(rooms.enter(one, turn()).is_none());
+        let elsewhere = rooms.enter(other, turn());
+        assert!(elsewhere.is_some());
+        taken.pop();
+        assert!(rooms.enter(one, turn()).is_some());
+        drop((taken, elsewhere));
+        assert!(rooms.each.lock().unwrap().is_empty(), "nobody is remembered who has gone");
+        assert_eq!(rooms.all.available_permits(), CONNECTIONS_MAX);
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let many: Vec<_> = (0..200).map(|_| rooms.enter(here, turn())).collect();
+        assert!(many.iter().all(Option::is_some), "loopback is many people");
+    }
+}

@@ -132,6 +132,17 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_an_older_program_gets_the_table() {
+        use crate::store::{StateDirectory, Store};
+        let temp = tempfile::tempdir().unwrap();
+        let open = || Store::open(StateDirectory::open(&temp.path().join("state"), "1").unwrap(), "1").unwrap();
+        open().write(|c| Ok(c.execute_batch("DROP TABLE people")?)).unwrap();
+        let store = open();
+        store.write(|c| add(c, &stored("ci", 20), Timestamp(10))).unwrap().unwrap();
+        assert_eq!(store.read(list).unwrap().len(), 1);
+    }
+
+    #[test]
     fn expired_ones_go_after_a_while_and_there_is_an_end_to_how_many_there_are() {
         let c = Connection::open_in_memory().unwrap();
         c.execute_batch(TABLE).unwrap();

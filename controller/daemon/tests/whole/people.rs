@@ -54,7 +54,7 @@ async fn a_token_is_told_once_and_outlives_a_restart_until_it_is_revoked() {
     assert!(!String::from_utf8_lossy(&store).contains(secret), "the secret is nowhere on disk");
     let listed: List<PersonView> = listed.ok();
     assert_eq!((listed.items.len(), listed.items[1].name.as_str()), (2, "ci"));
-    assert!(listed.items[1].created_by != "" && !listed.items[1].expired);
+    assert!(!listed.items[1].created_by.is_empty() && !listed.items[1].expired);
     delete(&fixture, "ci").await.ok::<()>();
     ask(&fixture, "GET", "/v1/scenarios", &made.token, "").await.problem(401, 3);
     delete(&fixture, "ci").await.problem(404, 1);
@@ -85,4 +85,16 @@ async fn whoever_did_it_is_written_down() {
     let events: List<EventView> = fixture.get("/v1/events").await.ok();
     let said = |kind: &str, by: &str| events.items.iter().any(|e| e.kind == kind && e.message.starts_with(by));
     assert!(said("ManifestApplied", "token ci applied") && said("RunStarted", "token duty started"), "{events:#?}");
+}
+
+/// A refusal has to arrive whole, however much was sent along with the request.
+#[tokio::test]
+async fn a_large_set_is_refused_in_words() {
+    let fixture = Fixture::start_with(Some(api(false))).await;
+    let viewer = person(&fixture, "ci", Role::Viewer).await;
+    let body = serde_json::to_string(&set(&"# a comment\n".repeat(1 << 20))).unwrap();
+    for _ in 0..5 {
+        ask(&fixture, "POST", "/v1/apply", &viewer.token, &body).await.problem(403, 3);
+    }
+    ask(&fixture, "POST", "/v1/apply", "nobody", &body[..1 << 19]).await.problem(401, 3);
 }
