@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Fields that hold a `model::Timestamp`, wherever they stand.
-const TIME_FIELDS: [&str; 10] = [
+const TIME_FIELDS: &[&str] = &[
     "at",
     "started",
     "finished",
@@ -18,6 +18,8 @@ const TIME_FIELDS: [&str; 10] = [
     "expires",
     "failingSince",
     "made",
+    "lookedAt",
+    "appliedAt",
 ];
 
 /// The value as it is shown to machines.

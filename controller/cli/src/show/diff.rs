@@ -66,8 +66,14 @@ fn effects(result: &ApplyResult, style: Style) -> Vec<String> {
 }
 
 fn sum(result: &ApplyResult, style: Style) -> Vec<String> {
-    let gone = result.changes.iter().filter(|change| change.removed).count();
-    let mut line = format!("{} to change, {gone} to delete.", amount::plural(result.changes.len() - gone, "object"));
+    let removed = || result.changes.iter().filter(|change| change.removed);
+    // Gone from the files alone is not deleted.
+    let (gone, kept) = (removed().count(), removed().filter(|change| change.fields.is_empty()).count());
+    let changed = amount::plural(result.changes.len() - gone, "object");
+    let mut line = format!("{changed} to change, {} to delete.", gone - kept);
+    if kept > 0 {
+        line = format!("{changed} to change, {} to delete, {kept} gone from the files.", gone - kept);
+    }
     let mut items: Vec<&str> = result.changes.iter().flat_map(ObjectChange::gives_up).collect();
     items.sort_unstable();
     items.dedup();
