@@ -42,6 +42,12 @@ codes! {
     DR0217 "not a pattern",
     DR0218 "a limit of nothing, or times that do not fit",
     DR0219 "not an address",
+    DR0701 "an include that matches nothing",
+    DR0702 "an overlay for an object that is not there",
+    DR0703 "a removal that cannot be carried out",
+    DR0704 "a file that is not read",
+    DR0705 "no such overlay",
+    DR0706 "more than a Project in standin.yaml",
 }
 
 /// The page of a code, as Markdown. Upper and lower case are the same.

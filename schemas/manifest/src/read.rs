@@ -4,11 +4,12 @@ use crate::{
     finding::{Finding, Severity, Span, sort},
     lints::{self, Item, World},
     object::{Envelope, decode, envelope},
-    schema,
-    tree::{Document, Node, documents},
+    overlay::{Layer, Places, layered},
+    project, schema,
+    tree::{Node, documents},
 };
 use model::{HostName, Object};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An object with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,18 @@ pub struct Located {
     pub file: usize,
     /// Every key and value with its place.
     pub tree: Node,
+    /// Pointers of what an overlay says, each with the index of its file; what lies below comes from there too.
+    pub overlaid: BTreeMap<String, usize>,
+}
+
+impl Located {
+    /// File and place of the value at a pointer, in the base or in the overlay that says it.
+    pub fn at(&self, pointer: &str) -> Option<(usize, Span)> {
+        let span = self.tree.spot(pointer)?;
+        let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+        let said = above.chain([pointer]).filter_map(|pointer| self.overlaid.get(pointer)).last();
+        Some((said.copied().unwrap_or(self.file), span))
+    }
 }
 
 /// What was read: the objects that are whole, and everything there is to say about the rest.
@@ -57,24 +70,52 @@ pub fn read<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)]) -> Set {
 
 /// Reads a whole set that will be joined with what is stored already.
 pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &Surroundings) -> Set {
+    read_layers(files, files.len(), surroundings)
+}
+
+/// Reads a whole set of which the files from `overlay_from` on hold partial objects, merged into those before them.
+///
+/// **Guarantees**: a finding about a merged object points at the file and place where its value was written.
+pub fn read_layers<P, T>(files: &[(P, T)], overlay_from: usize, surroundings: &Surroundings) -> Set
+where
+    P: AsRef<str>,
+    T: AsRef<str>,
+{
     let mut set = Set { files: files.len(), ..Set::default() };
-    let mut items = Vec::new();
+    let places = Places::new(files.iter().map(|(_, text)| text.as_ref().len()));
+    let (mut base, mut overlay) = (Vec::new(), Vec::new());
     for (file, (_, text)) in files.iter().enumerate() {
-        let text = text.as_ref();
-        let before = set.findings.len();
-        let found = documents(file, text, &mut set.findings);
-        if found.is_empty() && set.findings.len() == before {
-            set.findings.push(nothing_in(file, text));
-        }
-        set.documents += found.len();
-        items.extend(found.into_iter().filter_map(|document| item(file, document, &mut set.findings)));
+        let envelopes = envelopes(file, text.as_ref(), &mut set);
+        let layer = if file < overlay_from { &mut base } else { &mut overlay };
+        layer.extend(envelopes.into_iter().map(|envelope| Layer { file, envelope }));
     }
+    let merged = layered(base, overlay, &places, &mut set.findings);
+    let items = merged.into_iter().filter_map(|layer| item(layer, &mut set.findings)).collect();
     let world = World { items, known_hosts: &surroundings.known_hosts };
     set.findings.extend(lints::run(&world));
+    places.resolve(&mut set.findings);
     let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
-    set.objects = whole.map(|item| Located { object: item.object, file: item.file, tree: item.tree }).collect();
+    set.objects = whole.map(|item| places.located(item.object, item.file, item.tree)).collect();
     sort(&mut set.findings);
     set
+}
+
+/// The objects of one file, as far as their kind is known. A Project is looked at and is none of them.
+fn envelopes(file: usize, text: &str, set: &mut Set) -> Vec<Envelope> {
+    let before = set.findings.len();
+    let mut found = documents(file, text, &mut set.findings);
+    if found.is_empty() && set.findings.len() == before {
+        set.findings.push(nothing_in(file, text));
+    }
+    set.documents += found.len();
+    found.retain(|document| {
+        let is_project = project::is_project(&document.root);
+        if is_project {
+            set.findings.extend(project::check(file, &document.root).findings);
+        }
+        !is_project
+    });
+    found.into_iter().filter_map(|document| envelope(file, document.root, &mut set.findings)).collect()
 }
 
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
@@ -90,8 +131,8 @@ fn nothing_in(file: usize, text: &str) -> Finding {
 }
 
 /// One document, as far as it can be understood.
-fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<Item> {
-    let Envelope { kind, name, tree } = envelope(file, document.root, findings)?;
+fn item(layer: Layer, findings: &mut Vec<Finding>) -> Option<Item> {
+    let Layer { file, envelope: Envelope { kind, name, tree } } = layer;
     let checked = schema::check(file, kind, &tree);
     let label = |finding: Finding| finding.of(kind, &name);
     findings.extend(checked.findings.into_iter().map(label));
@@ -102,7 +143,7 @@ fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<
 }
 
 /// Pointers of values about which a finding was made while parsing.
-fn spoilt(node: &Node, pointer: &str, bad: &mut BTreeSet<String>) {
+pub fn spoilt(node: &Node, pointer: &str, bad: &mut BTreeSet<String>) {
     use crate::tree::child;
     if node.spoilt {
         bad.insert(pointer.to_owned());

@@ -25,24 +25,46 @@ pub fn schema_of(kind: Kind) -> &'static Value {
     &compiled(kind).schema
 }
 
+/// The schema of `standin.yaml`, made once.
+pub fn project_schema() -> &'static Value {
+    &compiled_project().schema
+}
+
 struct Compiled {
     schema: Value,
     validator: Option<Validator>,
 }
 
+impl Compiled {
+    fn new(schema: Value) -> Self {
+        let validator = jsonschema::validator_for(&schema).ok();
+        Self { schema, validator }
+    }
+}
+
 fn compiled(kind: Kind) -> &'static Compiled {
     static COMPILED: OnceLock<Vec<Compiled>> = OnceLock::new();
-    let make = |kind: &Kind| {
-        let schema = super::schema(*kind);
-        let validator = jsonschema::validator_for(&schema).ok();
-        Compiled { schema, validator }
-    };
+    let make = |kind: &Kind| Compiled::new(super::schema(*kind));
     &COMPILED.get_or_init(|| Kind::ALL.iter().map(make).collect())[kind as usize]
+}
+
+fn compiled_project() -> &'static Compiled {
+    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+    COMPILED.get_or_init(|| Compiled::new(super::project()))
 }
 
 /// Checks a document against the schema of its kind.
 pub fn check(file: usize, kind: Kind, root: &Node) -> Checked {
-    let Compiled { schema, validator } = compiled(kind);
+    check_against(compiled(kind), file, root)
+}
+
+/// Checks a document against the schema of projects.
+pub fn check_project(file: usize, root: &Node) -> Checked {
+    check_against(compiled_project(), file, root)
+}
+
+fn check_against(compiled: &Compiled, file: usize, root: &Node) -> Checked {
+    let Compiled { schema, validator } = compiled;
     let mut checker = Checker { file, schema, root, out: Checked::default() };
     checker.quantities(root, schema, "");
     checker.exactly_one(root);

@@ -37,6 +37,14 @@ impl Quantity {
         patterns.iter().find(|(own, _)| own.as_ref() == Some(pattern)).map(|(_, quantity)| *quantity)
     }
 
+    /// The units in which it is written.
+    pub fn units(self) -> &'static str {
+        match self {
+            Quantity::Size => "KiB, MiB, GiB, TiB, PiB (powers of 1024), kB, MB, GB, TB, PB (of 1000) or B",
+            Quantity::Period => "d, h, m, s or ms",
+        }
+    }
+
     /// What it is called in a message.
     pub fn what(self) -> &'static str {
         match self {

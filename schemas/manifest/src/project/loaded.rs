@@ -1,0 +1,68 @@
+//! Files that belong together, as they were read.
+
+use super::ProjectSpec;
+use crate::{
+    finding::{Finding, sort},
+    read::{Set, Surroundings, read_layers},
+};
+use std::path::PathBuf;
+
+/// The project that was loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Project {
+    /// Path of its file, as it was reached.
+    pub path: String,
+    pub spec: ProjectSpec,
+}
+
+/// Files that are read together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// The directory that was asked for; the paths of the files begin with it.
+    pub root: PathBuf,
+    /// Path and text: the project file, manifests in the order of the includes, then those of the overlay.
+    pub files: Vec<(String, String)>,
+    /// Index of the first file of the overlay; the number of files where there is none.
+    pub overlay_from: usize,
+    /// `None` where there is no `standin.yaml`, or it is none.
+    pub project: Option<Project>,
+    /// Name of the overlay that was asked for.
+    pub overlay: Option<String>,
+    /// What the files lie like; what they say is found by `read_loaded`.
+    pub findings: Vec<Finding>,
+}
+
+impl Loaded {
+    /// One text that lies nowhere, such as standard input.
+    pub fn text(path: impl Into<String>, text: String) -> Self {
+        Self { files: vec![(path.into(), text)], overlay_from: 1, ..Self::default() }
+    }
+
+    /// Adds what was read elsewhere; a file that is known already is not added again.
+    ///
+    /// **Assumes** that `other` has no overlay.
+    pub fn join(&mut self, other: Loaded) {
+        let mut moved = Vec::with_capacity(other.files.len());
+        for (path, text) in other.files {
+            let known = self.files.iter().position(|(known, _)| *known == path);
+            moved.push(known.unwrap_or(self.files.len()));
+            if known.is_none() {
+                self.files.push((path, text));
+            }
+        }
+        self.overlay_from = self.files.len();
+        self.findings.extend(other.findings.into_iter().map(|mut finding| {
+            finding.file = moved.get(finding.file).copied().unwrap_or(finding.file);
+            finding
+        }));
+        self.project = self.project.take().or(other.project);
+    }
+}
+
+/// Reads what was loaded: every finding about the files and what is in them.
+pub fn read_loaded(loaded: &Loaded, surroundings: &Surroundings) -> Set {
+    let mut set = read_layers(&loaded.files, loaded.overlay_from, surroundings);
+    set.findings.extend(loaded.findings.iter().cloned());
+    sort(&mut set.findings);
+    set
+}
