@@ -3,8 +3,8 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, plan, resume, run,
-        schema, status, suspend, switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, init, plan,
+        render, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
     demo,
@@ -85,7 +85,9 @@ pub enum Asks {
 /// Verbs that need no controller, and the daemons.
 #[derive(Debug, clap::Subcommand)]
 pub enum Here {
+    Init(init::Init),
     Validate(validate::Validate),
+    Render(render::Render),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Agent(agent::Agent),
@@ -137,7 +139,9 @@ pub fn carry_out(cx: &mut Context, command: Command) -> Outcome {
 impl Here {
     fn run(self, cx: &mut Context) -> Outcome {
         match self {
+            Here::Init(args) => init::run(cx, &args),
             Here::Validate(args) => validate::run(cx, &args),
+            Here::Render(args) => render::run(cx, &args),
             Here::Explain(args) => explain::run(cx, &args),
             Here::Schema(args) => schema::run(cx, &args),
             Here::Agent(args) => agent::run(cx, args),

@@ -22,6 +22,7 @@ mod prompt;
 mod settle;
 mod show;
 mod sorted;
+mod starter;
 
 use clap::Parser;
 use exit::{Exit, Failure};

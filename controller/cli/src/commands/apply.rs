@@ -4,7 +4,7 @@ use super::{TextOrJson, diff};
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::Sources,
+    files::{Sources, composed},
     order::{change, period},
     output::machine,
     prompt, settle, show,
@@ -17,6 +17,7 @@ use wire::api::{ApplyRequest, ApplyResult, Effect};
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin apply -f scenarios/
+  standin apply --overlay production
   standin apply -f mail.yaml --yes --wait
   standin apply --dry-run
   standin apply --allow-destroy scenario/mail/root/archive")]
@@ -44,10 +45,11 @@ pub struct Apply {
 }
 
 pub async fn run(cx: &mut Context, args: Apply) -> Outcome {
-    let files = args.sources.read()?;
-    let reads_stdin = files.iter().any(|file| file.path == "-");
+    let loaded = args.sources.load()?;
+    let reads_stdin = loaded.files.iter().any(|(path, _)| path == "-");
     cx.asks &= !reads_stdin;
-    let set = diff::check(cx, &files).await?;
+    let set = diff::check(cx, &loaded).await?;
+    let files = composed(&loaded, &set);
     let mut request = ApplyRequest { files, allow_destroy: args.allow_destroy.clone(), ..ApplyRequest::default() };
     let found = diff::ask(cx, request.clone()).await?;
     if args.output == TextOrJson::Text {

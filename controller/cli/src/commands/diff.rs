@@ -4,18 +4,19 @@ use super::TextOrJson;
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::{Sources, pairs},
+    files::{Sources, composed, pairs},
     output::{machine, stream::say},
     show,
 };
-use manifest::{Set, Surroundings, render};
+use manifest::{Loaded, Set, Surroundings, read_loaded, render};
 use model::HostName;
-use wire::api::{ApplyRequest, ApplyResult, List, ManifestFile, StoredHost};
+use wire::api::{ApplyRequest, ApplyResult, List, StoredHost};
 
 /// Show what an apply would change and what each change leads to
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin diff -f scenarios/           exit 0: nothing to do, 1: changes
+  standin diff --overlay production
   standin diff -o json --exit-zero
 
 The effect of each change: live, restart (replication starts anew), resync (data is copied), DESTROYS.")]
@@ -31,8 +32,9 @@ pub struct Diff {
 }
 
 pub async fn run(cx: &mut Context, args: &Diff) -> Outcome {
-    let files = args.sources.read()?;
-    check(cx, &files).await?;
+    let loaded = args.sources.load()?;
+    let set = check(cx, &loaded).await?;
+    let files = composed(&loaded, &set);
     let result = ask(cx, ApplyRequest { files, ..ApplyRequest::default() }).await?;
     match args.output {
         TextOrJson::Json => machine::json(&mut cx.out, &result)?,
@@ -50,13 +52,13 @@ pub async fn ask(cx: &Context, request: ApplyRequest) -> Outcome<ApplyResult> {
 }
 
 /// Shows every mistake as `validate` does, with the Hosts that the controller knows; a set with errors is not sent.
-pub async fn check(cx: &mut Context, files: &[ManifestFile]) -> Outcome<Set> {
+pub async fn check(cx: &mut Context, loaded: &Loaded) -> Outcome<Set> {
     let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
     let known_hosts = hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect();
-    let named = pairs(files);
-    let set = manifest::read_with(&named, &Surroundings { known_hosts });
+    let named = pairs(loaded);
+    let set = read_loaded(loaded, &Surroundings { known_hosts });
     if !set.findings.is_empty() {
-        say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
+        say(render::render_full(&set.findings, named, cx.talk.color, cx.talk.ascii).trim_end());
     }
     if !set.has_errors() {
         return Ok(set);

@@ -5,14 +5,14 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     files::{Sources, pairs},
 };
-use manifest::{Set, Severity, render};
+use manifest::{Loaded, Set, Severity, Surroundings, read_loaded, render};
 use std::{fs, path::Path};
-use wire::api::ManifestFile;
 
 /// Find every mistake in manifests; needs no controller
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
-  standin validate                            all *.yaml and *.yml below this directory
+  standin validate                            the project of this directory, or all *.yaml and *.yml below it
+  standin validate --overlay production
   standin validate -f scenarios/ -f hosts.yaml
   standin validate --strict --format concise
   cat mail.yaml | standin validate -f -")]
@@ -41,16 +41,16 @@ enum Format {
 }
 
 pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
-    let mut files = args.sources.read()?;
-    let mut set = manifest::read(&pairs(&files));
-    if args.fix && fix(cx, &mut files, &set)? {
-        set = manifest::read(&pairs(&files));
+    let mut loaded = args.sources.load()?;
+    let mut set = read_loaded(&loaded, &Surroundings::default());
+    if args.fix && fix(cx, &mut loaded, &set)? {
+        set = read_loaded(&loaded, &Surroundings::default());
     }
-    let (named, style) = (pairs(&files), cx.style);
+    let (named, style) = (pairs(&loaded), cx.style);
     match args.format {
-        Format::Full => cx.out.text(&render::render_full(&set.findings, &named, style.color, style.ascii)),
-        Format::Concise => cx.out.text(&render::concise(&set.findings, &named)),
-        Format::Json => cx.out.text(&render::json_lines(&set.findings, &named)),
+        Format::Full => cx.out.text(&render::render_full(&set.findings, named, style.color, style.ascii)),
+        Format::Concise => cx.out.text(&render::concise(&set.findings, named)),
+        Format::Json => cx.out.text(&render::json_lines(&set.findings, named)),
     }
     match args.format {
         Format::Json => cx.hint(render::summary(&set).trim_end()),
@@ -61,19 +61,19 @@ pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
 }
 
 /// Makes every safe change; tells whether there was one.
-fn fix(cx: &Context, files: &mut [ManifestFile], set: &Set) -> Outcome<bool> {
+fn fix(cx: &Context, loaded: &mut Loaded, set: &Set) -> Outcome<bool> {
     let mut any = false;
-    for (at, file) in files.iter_mut().enumerate() {
-        let Some(text) = render::fixed(&set.findings, at, &file.text) else {
+    for (at, (path, text)) in loaded.files.iter_mut().enumerate() {
+        let Some(better) = render::fixed(&set.findings, at, text) else {
             continue;
         };
-        if file.path == "-" {
+        if path == "-" {
             return Err(Failure::new(Exit::Malformed, "standard input cannot be changed; --fix needs files"));
         }
-        replace(Path::new(&file.path), &text)
-            .map_err(|error| Failure::new(Exit::Failed, format!("{} cannot be changed: {error}", file.path)))?;
-        cx.hint(&format!("fixed {}", file.path));
-        file.text = text;
+        replace(Path::new(path), &better)
+            .map_err(|error| Failure::new(Exit::Failed, format!("{path} cannot be changed: {error}")))?;
+        cx.hint(&format!("fixed {path}"));
+        *text = better;
         any = true;
     }
     Ok(any)

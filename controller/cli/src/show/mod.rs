@@ -4,6 +4,7 @@ pub mod comparison;
 pub mod describe;
 pub mod diff;
 pub mod failure;
+pub mod field;
 pub mod lists;
 pub mod plan;
 pub mod run;

@@ -80,7 +80,7 @@ impl Merging {
                         items.remove(index);
                     }
                 }
-                (None, Some(index)) => self.tree(&below, &mut items[index], item),
+                (None, Some(index)) => self.tree(&below, &mut items[index], without_name(item)),
                 (None, None) => {
                     let item = self.fresh(&below, item);
                     items.push(item);
@@ -163,6 +163,14 @@ fn has_objects(items: &[Node]) -> bool {
 
 fn name(item: &Node) -> Option<&str> {
     item.get("name").and_then(Node::string)
+}
+
+/// The name only says which item is meant; the base says it too.
+fn without_name(mut item: Node) -> Node {
+    if let Shape::Map(entries) = &mut item.shape {
+        entries.retain(|entry| entry.key != "name");
+    }
+    item
 }
 
 fn removal(item: &Node) -> Option<&Entry> {

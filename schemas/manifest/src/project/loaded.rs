@@ -2,8 +2,10 @@
 
 use super::ProjectSpec;
 use crate::{
+    canonical,
     finding::{Finding, sort},
     read::{Set, Surroundings, read_layers},
+    write::document,
 };
 use std::path::PathBuf;
 
@@ -65,4 +67,22 @@ pub fn read_loaded(loaded: &Loaded, surroundings: &Surroundings) -> Set {
     set.findings.extend(loaded.findings.iter().cloned());
     sort(&mut set.findings);
     set
+}
+
+/// The same set as texts without an overlay: files as they are, and merged objects in place of what was changed.
+///
+/// **Assumes** that the set has no errors: what could not be read is not in it.
+pub fn composed(loaded: &Loaded, set: &Set) -> Vec<(String, String)> {
+    let base = loaded.files.iter().take(loaded.overlay_from).enumerate();
+    base.map(|(file, (path, text))| {
+        let mut own = set.objects.iter().filter(|located| located.file == file).peekable();
+        let changed = set.objects.iter().any(|located| located.file == file && !located.overlaid.is_empty());
+        let Some(name) = loaded.overlay.as_ref().filter(|_| changed && own.peek().is_some()) else {
+            return (path.clone(), text.clone());
+        };
+        let documents = own.map(|located| document(&canonical::parts(located, &loaded.files, false), false));
+        // The lines are not those of the file any more.
+        (format!("{path} (overlay {name})"), documents.collect::<Vec<_>>().join("---\n"))
+    })
+    .collect()
 }

@@ -17,7 +17,7 @@ pub use check::{check, is_project};
 pub use error::LoadError;
 pub use find::{PROJECT_FILE, find_project};
 pub use load::{load, read_text};
-pub use loaded::{Loaded, Project, read_loaded};
+pub use loaded::{Loaded, Project, composed, read_loaded};
 pub use spec::{Accepted, FailOn, LintSettings, ProjectSpec};
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct LintSettings {
     #[schemars(example = &"warning")]
     pub fail_on: FailOn,
     /// Findings that are accepted, each with its reason.
-    #[schemars(example = serde_json::json!([{"code": "DR0402", "reason": "spool sized by measurement"}]))]
+    #[schemars(example = serde_json::json!([{"code": "DR0010", "reason": "filled by a tool at night"}]))]
     pub ignore: Vec<Accepted>,
 }
 
@@ -60,10 +60,10 @@ pub enum FailOn {
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
     /// The code that is accepted.
-    #[schemars(regex(pattern = r"^DR[0-9]{4}$"), example = &"DR0402")]
+    #[schemars(regex(pattern = r"^DR[0-9]{4}$"), example = &"DR0010")]
     pub code: String,
     /// Why; shown wherever the finding would be.
-    #[schemars(length(min = 1), example = &"spool sized by measurement")]
+    #[schemars(length(min = 1), example = &"filled by a tool at night")]
     pub reason: String,
     /// Last day on which it is accepted, as year, month and day in quotes.
     #[serde(skip_serializing_if = "Option::is_none")]
