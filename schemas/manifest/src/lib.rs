@@ -35,5 +35,5 @@ pub use overlay::REMOVE;
 pub use project::{LoadError, Loaded, Project, find_project, load, read_loaded};
 pub use read::{Located, Set, Surroundings, read, read_layers, read_with, text};
 pub use reference::reference_markdown;
-pub use write::document as write_document;
+pub use write::{document as write_document, flow as write_value};
 pub use yaml::to_yaml;

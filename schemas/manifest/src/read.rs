@@ -6,7 +6,7 @@ use crate::{
     object::{Envelope, decode, envelope},
     overlay::{Layer, Places, layered},
     project, schema,
-    tree::{Node, documents},
+    tree::{Document, Node, documents},
 };
 use model::{HostName, Object};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ pub struct Set {
     pub objects: Vec<Located>,
     /// In the order of files, lines and columns.
     pub findings: Vec<Finding>,
-    /// How many documents were looked at, right or wrong.
+    /// How many objects were looked at, right or wrong; a Project and parts of objects are not counted.
     pub documents: usize,
     pub files: usize,
 }
@@ -86,8 +86,9 @@ where
     let (mut base, mut overlay) = (Vec::new(), Vec::new());
     for (file, (_, text)) in files.iter().enumerate() {
         let envelopes = envelopes(file, text.as_ref(), &mut set);
-        let layer = if file < overlay_from { &mut base } else { &mut overlay };
-        layer.extend(envelopes.into_iter().map(|envelope| Layer { file, envelope }));
+        let (layer, counted) = if file < overlay_from { (&mut base, 1) } else { (&mut overlay, 0) };
+        set.documents += counted * envelopes.0;
+        layer.extend(envelopes.1.into_iter().map(|envelope| Layer { file, envelope }));
     }
     let merged = layered(base, overlay, &places, &mut set.findings);
     let items = merged.into_iter().filter_map(|layer| item(layer, &mut set.findings)).collect();
@@ -100,14 +101,13 @@ where
     set
 }
 
-/// The objects of one file, as far as their kind is known. A Project is looked at and is none of them.
-fn envelopes(file: usize, text: &str, set: &mut Set) -> Vec<Envelope> {
+/// How many objects a file holds, and those of them whose kind is known. A Project is looked at and is none of them.
+fn envelopes(file: usize, text: &str, set: &mut Set) -> (usize, Vec<Envelope>) {
     let before = set.findings.len();
     let mut found = documents(file, text, &mut set.findings);
     if found.is_empty() && set.findings.len() == before {
         set.findings.push(nothing_in(file, text));
     }
-    set.documents += found.len();
     found.retain(|document| {
         let is_project = project::is_project(&document.root);
         if is_project {
@@ -115,7 +115,8 @@ fn envelopes(file: usize, text: &str, set: &mut Set) -> Vec<Envelope> {
         }
         !is_project
     });
-    found.into_iter().filter_map(|document| envelope(file, document.root, &mut set.findings)).collect()
+    let known = |document: Document| envelope(file, document.root, &mut set.findings);
+    (found.len(), found.into_iter().filter_map(known).collect())
 }
 
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.

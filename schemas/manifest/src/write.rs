@@ -64,7 +64,7 @@ fn said(origin: &Origin) -> Option<String> {
 }
 
 /// A value on one line.
-fn flow(value: &Value) -> String {
+pub fn flow(value: &Value) -> String {
     match value {
         Value::String(text) => scalar(text),
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
@@ -83,7 +83,9 @@ fn scalar(text: &str) -> String {
 
 fn is_plain(text: &str) -> bool {
     let inner = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '+' | '@' | ' ');
-    let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '/' || c == '$');
+    let bare = text.strip_prefix("--").or_else(|| text.strip_prefix('-')).unwrap_or(text);
+    let begins = |c: char| c.is_alphabetic() || bare.len() == text.len() && (c == '/' || c == '$');
+    let first = bare.chars().next().is_some_and(begins) && !bare.eq_ignore_ascii_case("inf");
     let edges = !text.ends_with([' ', ':']) && !text.contains("  ");
     let rest = text.chars().skip(1).all(|c| inner(c) || c == ':' || c == ',');
     // A comma ends a value within brackets, and a colon before a space begins one.

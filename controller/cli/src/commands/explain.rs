@@ -73,7 +73,7 @@ fn field(cx: &mut Context, args: &Explain, path: &str) -> Outcome {
     let found = match fields::find(path) {
         Lookup::Found(found) => found,
         Lookup::Unknown { known } => {
-            let failure = Failure::new(Exit::No, format!("there is no field {}", path.escape_debug()));
+            let failure = Failure::new(Exit::No, format!("there is no field `{}`", path.escape_debug()));
             return Err(known.iter().fold(failure, |failure, path| failure.help(format!("standin explain {path}"))));
         }
     };

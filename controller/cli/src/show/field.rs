@@ -1,7 +1,10 @@
 //! Fields of manifests, as `explain` tells about them.
 
 use crate::output::{Style, Table};
-use manifest::fields::{Field, plain};
+use manifest::{
+    fields::{Field, plain},
+    write_value,
+};
 use serde_json::Value;
 
 /// A page for each field; those that say the same share one.
@@ -48,8 +51,8 @@ fn page(field: &Field) -> Vec<String> {
 /// `maxSize: 40GiB`, as it would be written.
 fn example_of(field: &Field, example: &Value) -> String {
     match field.path.rsplit('.').next().filter(|name| !name.is_empty()) {
-        Some(name) => format!("{name}: {}", if example.is_string() { plain(example) } else { example.to_string() }),
-        None => example.to_string(),
+        Some(name) => format!("{name}: {}", write_value(example)),
+        None => write_value(example),
     }
 }
 

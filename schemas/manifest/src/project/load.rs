@@ -125,7 +125,7 @@ impl Reading {
         let spec = check::decode(&document, &check::check(0, &document));
         if let Some(name) = overlay.filter(|name| !spec.overlays.contains_key(*name)) {
             let known = spec.overlays.keys().cloned().collect();
-            return Err(LoadError::NoOverlay { path, name: name.to_owned(), known });
+            return Err(LoadError::NoOverlay { path: PathBuf::from(shown(&path)), name: name.to_owned(), known });
         }
         loaded.project = Some(Project { path: shown(&path), spec });
         let mut notes = Notes { root: &document, loaded: &mut loaded };
