@@ -67,7 +67,9 @@ pub fn broken() -> Vec<PathBuf> {
 pub fn documents(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let documents = text.split("\n---\n").map(|document| format!("{}\n", document.trim_end()));
-    documents.filter(|document| document.lines().any(|line| !line.starts_with('#') && !line.trim().is_empty())).collect()
+    documents
+        .filter(|document| document.lines().any(|line| !line.starts_with('#') && !line.trim().is_empty()))
+        .collect()
 }
 
 fn yaml_below(directory: &Path, files: &mut Vec<PathBuf>) {

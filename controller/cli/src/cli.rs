@@ -3,8 +3,8 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, init, plan,
-        render, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, init, plan, render,
+        resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
     demo,

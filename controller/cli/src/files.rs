@@ -27,7 +27,8 @@ impl Sources {
             false => self.file.iter().map(PathBuf::from).collect(),
         };
         if self.overlay.is_some() && named.len() > 1 {
-            let failure = Failure::new(Exit::Malformed, "an overlay belongs to one project, and several paths are named");
+            let failure =
+                Failure::new(Exit::Malformed, "an overlay belongs to one project, and several paths are named");
             return Err(failure.help("name the directory of the project alone: -f DIR --overlay NAME"));
         }
         let mut together = Loaded::default();
@@ -47,8 +48,9 @@ impl Sources {
     fn one(&self, path: &Path) -> Outcome<Loaded> {
         let loaded = match path.as_os_str() == "-" {
             true if self.overlay.is_some() => Err(LoadError::NoProject(PathBuf::from("standard input"))),
-            true => project::read_text(Path::new("standard input"), io::stdin().lock())
-                .map(|text| Loaded::text("-", text)),
+            true => {
+                project::read_text(Path::new("standard input"), io::stdin().lock()).map(|text| Loaded::text("-", text))
+            }
             false => load(path, self.overlay.as_deref()),
         };
         loaded.map_err(|error| {

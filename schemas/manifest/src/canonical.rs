@@ -101,7 +101,8 @@ impl<P: AsRef<str>, T: AsRef<str>> Walk<'_, P, T> {
             Value::Object(fields) => {
                 let names = schema::fields(schema);
                 // A map of text has no fields of its own: its keys are those that are there.
-                let names: Vec<&str> = if names.is_empty() { fields.keys().map(String::as_str).collect() } else { names };
+                let names: Vec<&str> =
+                    if names.is_empty() { fields.keys().map(String::as_str).collect() } else { names };
                 let field = |name: &str| {
                     let below = fields.get(name)?;
                     let node = node.and_then(|node| node.get(name));

@@ -162,7 +162,8 @@ impl Field {
 
     /// The same for machines.
     pub fn json(&self) -> Value {
-        let words: Vec<Value> = self.words().into_iter().map(|(word, meaning)| json!({"word": word, "meaning": meaning})).collect();
+        let words: Vec<Value> =
+            self.words().into_iter().map(|(word, meaning)| json!({"word": word, "meaning": meaning})).collect();
         let mut fields = Map::new();
         let mut say = |name: &str, value: Option<Value>| {
             value.map(|value| fields.insert(name.to_owned(), value));

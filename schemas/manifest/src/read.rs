@@ -28,7 +28,7 @@ impl Located {
     pub fn at(&self, pointer: &str) -> Option<(usize, Span)> {
         let span = self.tree.spot(pointer)?;
         let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
-        let said = above.chain([pointer]).filter_map(|pointer| self.overlaid.get(pointer)).last();
+        let said = above.chain([pointer]).rev().find_map(|pointer| self.overlaid.get(pointer));
         Some((said.copied().unwrap_or(self.file), span))
     }
 }

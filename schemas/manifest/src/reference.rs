@@ -15,11 +15,7 @@ pub fn reference_markdown() -> String {
         "# Manifest reference\n\nMade from the schema by `manifest::reference_markdown`; a test keeps it true. \
          A field in **bold** must be written.\n",
     );
-    for (kind, schema) in [
-        ("Scenario", schema(Kind::Scenario)),
-        ("Host", schema(Kind::Host)),
-        ("Project", project()),
-    ] {
+    for (kind, schema) in [("Scenario", schema(Kind::Scenario)), ("Host", schema(Kind::Host)), ("Project", project())] {
         let about = schema.get("description").and_then(Value::as_str).unwrap_or_default();
         let _ = write!(
             text,

@@ -40,7 +40,9 @@ fn block(part: &Part, depth: usize, lead: &str, lines: &mut Vec<Line>) {
             }
         }
         Part::List(items) => items.iter().for_each(|item| block(item, depth, "- ", lines)),
-        Part::Value(value, from) => lines.push(Line { written: format!("{pad}{lead}{}", flow(value)), from: said(from) }),
+        Part::Value(value, from) => {
+            lines.push(Line { written: format!("{pad}{lead}{}", flow(value)), from: said(from) })
+        }
     }
 }
 
@@ -104,7 +106,9 @@ fn is_word(text: &str) -> bool {
 fn is_quantity(text: &str) -> bool {
     let number_like = text.chars().all(|c| c.is_ascii_digit() || matches!(c, 'e' | 'E' | 'x' | 'o' | 'b' | 'f'));
     let starts = text.starts_with(|c: char| c.is_ascii_digit());
-    starts && !number_like && (text.parse::<model::units::Size>().is_ok() || text.parse::<model::units::Period>().is_ok())
+    starts
+        && !number_like
+        && (text.parse::<model::units::Size>().is_ok() || text.parse::<model::units::Period>().is_ok())
 }
 
 fn is_address(text: &str) -> bool {

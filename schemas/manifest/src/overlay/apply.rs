@@ -18,12 +18,7 @@ pub struct Layer {
 }
 
 /// The objects of the base with what the overlay says, in the order of the base.
-pub fn layered(
-    mut base: Vec<Layer>,
-    overlay: Vec<Layer>,
-    places: &Places,
-    findings: &mut Vec<Finding>,
-) -> Vec<Layer> {
+pub fn layered(mut base: Vec<Layer>, overlay: Vec<Layer>, places: &Places, findings: &mut Vec<Finding>) -> Vec<Layer> {
     let mut known: HashMap<(Kind, String), usize> = HashMap::new();
     for (index, layer) in base.iter().enumerate() {
         known.entry((layer.envelope.kind, layer.envelope.name.clone())).or_insert(index);

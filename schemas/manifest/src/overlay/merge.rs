@@ -112,8 +112,7 @@ impl Merging {
         let list = quoted(pointer.rsplit('/').next().unwrap_or_default());
         let more = item.map().iter().find(|entry| entry.key != REMOVE && entry.key != "name");
         let finding = if !is_true(&mark.node) {
-            finding(&mark.node.span, format!("`{REMOVE}` must be `true`"))
-                .label("leave the field out to keep the item")
+            finding(&mark.node.span, format!("`{REMOVE}` must be `true`")).label("leave the field out to keep the item")
         } else if let Some(more) = more {
             finding(&more.key_span, format!("an item that is removed has {} too", quoted(&more.key)))
                 .label("this has no effect")

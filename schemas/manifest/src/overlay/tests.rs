@@ -87,12 +87,13 @@ spec:
     assert_eq!(spec.description.as_deref(), Some("from the overlay"));
     let roots: Vec<(&str, &str, &[String])> =
         spec.primary.roots.iter().map(|root| (root.name.as_str(), root.path.as_str(), &root.exclude[..])).collect();
-    let expected: [(&str, &str, &[String]); 2] = [
-        ("mailboxes", "/srv/vmail", &["c".to_owned()]),
-        ("queue", "/var/spool/postfix", &["x".to_owned()]),
-    ];
+    let expected: [(&str, &str, &[String]); 2] =
+        [("mailboxes", "/srv/vmail", &["c".to_owned()]), ("queue", "/var/spool/postfix", &["x".to_owned()])];
     assert_eq!(roots, expected, "the order is that of the base");
-    assert_eq!((spec.primary.spool.max_size.to_string(), spec.primary.spool.min_disk_free.to_string()), ("40GiB".into(), "1GiB".into()));
+    assert_eq!(
+        (spec.primary.spool.max_size.to_string(), spec.primary.spool.min_disk_free.to_string()),
+        ("40GiB".into(), "1GiB".into())
+    );
     assert_eq!(spec.monitoring.checks.len(), 1);
 }
 
@@ -118,7 +119,8 @@ fn findings_point_at_the_file_that_says_the_value() {
         ["over.yaml:6:11: error[DR0201] no Host named `mx9`: did you mean `mx1`?"]
     );
     // What the base says is wrong because of the overlay.
-    let (set, files) = layered(&partial("Scenario", "mail", "spec:\n  primary:\n    spool: {directory: /srv/vmail/x}\n"));
+    let (set, files) =
+        layered(&partial("Scenario", "mail", "spec:\n  primary:\n    spool: {directory: /srv/vmail/x}\n"));
     let [finding] = &set.findings[..] else { panic!("{}", concise(&set.findings, &files)) };
     assert_eq!((finding.code, finding.file, &files[1].1[finding.span.clone()]), ("DR0214", 1, "/srv/vmail/x"));
     let context = &finding.context[0];
@@ -132,8 +134,14 @@ fn findings_point_at_the_file_that_says_the_value() {
 #[test]
 fn what_an_overlay_cannot_do_is_said() {
     for (overlay, expected) in [
-        (partial("Scenario", "mial", "spec: {description: x}\n"), "over.yaml:3:18: error[DR0702] no Scenario named `mial` to change: did you mean `mail`?"),
-        (partial("Host", "mail", "spec: {}\n"), "over.yaml:3:18: error[DR0702] no Host named `mail` to change: an overlay only changes objects of the base"),
+        (
+            partial("Scenario", "mial", "spec: {description: x}\n"),
+            "over.yaml:3:18: error[DR0702] no Scenario named `mial` to change: did you mean `mail`?",
+        ),
+        (
+            partial("Host", "mail", "spec: {}\n"),
+            "over.yaml:3:18: error[DR0702] no Host named `mail` to change: an overlay only changes objects of the base",
+        ),
         (
             partial("Scenario", "mail", "spec:\n  primary:\n    roots: [{name: quue, $remove: true}]\n"),
             "over.yaml:6:20: error[DR0703] `roots` has no item `quue` that could be removed: did you mean `queue`?",
@@ -162,7 +170,10 @@ fn what_an_overlay_cannot_do_is_said() {
             format!("{}---\n{}", partial("Host", "mx1", "spec: {}\n"), partial("Host", "mx1", "spec: {}\n")),
             "over.yaml:8:18: error[DR0203] the overlay changes Host `mx1` twice: again here",
         ),
-        ("apiVersion: standin/v1alpha1\nkind: Host\nspec: {}\n".to_owned(), "over.yaml:2:7: error[DR0102] `name` is missing in `metadata`: which Host does this change?"),
+        (
+            "apiVersion: standin/v1alpha1\nkind: Host\nspec: {}\n".to_owned(),
+            "over.yaml:2:7: error[DR0102] `name` is missing in `metadata`: which Host does this change?",
+        ),
     ] {
         assert_eq!(said(&overlay), [expected], "{overlay}");
     }
@@ -177,7 +188,11 @@ fn a_removal_in_the_base_is_an_unknown_field() {
 
 #[test]
 fn every_value_says_where_it_comes_from() {
-    let overlay = partial("Scenario", "mail", "spec:\n  primary:\n    spool: {maxSize: 81920MiB}\n    roots: [{name: queue, exclude: [x]}]\n");
+    let overlay = partial(
+        "Scenario",
+        "mail",
+        "spec:\n  primary:\n    spool: {maxSize: 81920MiB}\n    roots: [{name: queue, exclude: [x]}]\n",
+    );
     let (set, files) = layered(&overlay);
     let scenario = set.objects.iter().find(|located| located.object.name() == "mail").unwrap();
     insta::assert_snapshot!("origin", write_document(&parts(scenario, &files, false), true));

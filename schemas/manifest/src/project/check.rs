@@ -58,11 +58,10 @@ fn contexts(file: usize, root: &Node, spec: &ProjectSpec, findings: &mut Vec<Fin
     let known: Vec<&str> = spec.overlays.keys().map(String::as_str).collect();
     for entry in node.map().iter().filter(|entry| !known.contains(&entry.key.as_str())) {
         let message = format!("no overlay named {}", quoted(&entry.key));
-        let finding = Finding::error("DR0705", file, entry.key_span.clone(), message).at(child("/spec/context", &entry.key));
+        let finding =
+            Finding::error("DR0705", file, entry.key_span.clone(), message).at(child("/spec/context", &entry.key));
         findings.push(match suggest::closest(&entry.key, known.iter().copied()) {
-            Some(meant) => {
-                finding.label(format!("did you mean `{meant}`?")).fix(false, entry.key_span.clone(), meant)
-            }
+            Some(meant) => finding.label(format!("did you mean `{meant}`?")).fix(false, entry.key_span.clone(), meant),
             None if known.is_empty() => finding.label("the project has no overlays"),
             None => finding.label("no such overlay").note(format!("overlays: {}", known.join(", "))),
         });

@@ -1,13 +1,17 @@
 //! From a directory to the texts of its manifests.
 
 use super::{
-    Loaded, LoadError, PROJECT_FILE, Project,
+    LoadError, Loaded, PROJECT_FILE, Project,
     beneath::{Opened, Root, io_error},
     check::{self, Notes},
     include::{Include, Refused, leads_out},
     walk::{Found, Walk, search},
 };
-use crate::{escape::quoted, text, tree::{Node, child, documents}};
+use crate::{
+    escape::quoted,
+    text,
+    tree::{Node, child, documents},
+};
 use std::{
     collections::BTreeSet,
     fs::File,

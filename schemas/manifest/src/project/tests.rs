@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const HOST: &str = "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: NAME}\nspec: {replicationAddress: 10.0.0.1}\n";
+const HOST: &str =
+    "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: NAME}\nspec: {replicationAddress: 10.0.0.1}\n";
 
 fn project(spec: &str) -> String {
     format!("apiVersion: standin/v1alpha1\nkind: Project\nspec:\n{spec}")
@@ -66,7 +67,10 @@ fn without_includes_everything_below_is_read_but_overlays() {
         ("standin.yaml", &project("  overlays: {prod: over}\n")),
         ("a.yaml", "a"),
         ("b/c.yml", "c"),
-        ("over/a.yaml", "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: a}\nspec: {replicationAddress: 10.9.9.9}\n"),
+        (
+            "over/a.yaml",
+            "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: a}\nspec: {replicationAddress: 10.9.9.9}\n",
+        ),
     ]);
     assert_eq!(found(dir.path(), None).0, ["standin.yaml", "a.yaml", "b/c.yml"]);
     let (files, said, set) = found(dir.path(), Some("prod"));
@@ -82,18 +86,51 @@ fn without_includes_everything_below_is_read_but_overlays() {
 #[test]
 fn what_is_wrong_with_the_project_is_said_with_its_place() {
     for (spec, expected) in [
-        ("  include: [hosts/*.yaml, host/*.yaml]\n", "standin.yaml:4:27: warning[DR0701] `host/*.yaml` matches no manifest: nothing is read for this"),
-        ("  include: [hosts/*.yaml, ../*.yaml]\n", "standin.yaml:4:27: error[DR0704] `../*.yaml` is not read: leads out of the project"),
-        ("  include: [hosts/*.yaml, /etc/*.yaml]\n", "standin.yaml:4:27: error[DR0704] `/etc/*.yaml` is not read: leads out of the project"),
-        ("  include: [hosts/*.yaml, \"[x\"]\n", "standin.yaml:4:27: error[DR0217] `[x` is not a pattern: unclosed character class; missing ']'"),
-        ("  inclde: [hosts/*.yaml]\n", "standin.yaml:4:3: error[DR0101] unknown field `inclde`: did you mean `include`?"),
-        ("  overlays: {prod: ov}\n", "standin.yaml:4:20: error[DR0705] `ov` is no directory of the project: an overlay is a directory of its own"),
-        ("  overlays: {prod: .}\n", "standin.yaml:4:20: error[DR0705] `.` is no directory of the project: an overlay is a directory of its own"),
+        (
+            "  include: [hosts/*.yaml, host/*.yaml]\n",
+            "standin.yaml:4:27: warning[DR0701] `host/*.yaml` matches no manifest: nothing is read for this",
+        ),
+        (
+            "  include: [hosts/*.yaml, ../*.yaml]\n",
+            "standin.yaml:4:27: error[DR0704] `../*.yaml` is not read: leads out of the project",
+        ),
+        (
+            "  include: [hosts/*.yaml, /etc/*.yaml]\n",
+            "standin.yaml:4:27: error[DR0704] `/etc/*.yaml` is not read: leads out of the project",
+        ),
+        (
+            "  include: [hosts/*.yaml, \"[x\"]\n",
+            "standin.yaml:4:27: error[DR0217] `[x` is not a pattern: unclosed character class; missing ']'",
+        ),
+        (
+            "  inclde: [hosts/*.yaml]\n",
+            "standin.yaml:4:3: error[DR0101] unknown field `inclde`: did you mean `include`?",
+        ),
+        (
+            "  overlays: {prod: ov}\n",
+            "standin.yaml:4:20: error[DR0705] `ov` is no directory of the project: an overlay is a directory of its own",
+        ),
+        (
+            "  overlays: {prod: .}\n",
+            "standin.yaml:4:20: error[DR0705] `.` is no directory of the project: an overlay is a directory of its own",
+        ),
         ("  overlays: {prod: ../x}\n", "standin.yaml:4:20: error[DR0704] `../x` is not read: leads out of the project"),
-        ("  overlays: {prod: over}\n  context: {prd: ctl}\n", "standin.yaml:5:13: error[DR0705] no overlay named `prd`: did you mean `prod`?"),
-        ("  lint: {failOn: warnings}\n", "standin.yaml:4:18: error[DR0105] `warnings` is not a value of `failOn`: did you mean `warning`?"),
-        ("  lint: {ignore: [{code: DR0214}]}\n", "standin.yaml:4:20: error[DR0102] `reason` is missing in `spec.lint.ignore[0]`: needs `reason`"),
-        ("  lint: {ignore: [{code: DR0224, reason: x}]}\n", "standin.yaml:4:26: error[DR0105] there is no code `DR0224`: did you mean `DR0204`?"),
+        (
+            "  overlays: {prod: over}\n  context: {prd: ctl}\n",
+            "standin.yaml:5:13: error[DR0705] no overlay named `prd`: did you mean `prod`?",
+        ),
+        (
+            "  lint: {failOn: warnings}\n",
+            "standin.yaml:4:18: error[DR0105] `warnings` is not a value of `failOn`: did you mean `warning`?",
+        ),
+        (
+            "  lint: {ignore: [{code: DR0214}]}\n",
+            "standin.yaml:4:20: error[DR0102] `reason` is missing in `spec.lint.ignore[0]`: needs `reason`",
+        ),
+        (
+            "  lint: {ignore: [{code: DR0224, reason: x}]}\n",
+            "standin.yaml:4:26: error[DR0105] there is no code `DR0224`: did you mean `DR0204`?",
+        ),
     ] {
         let dir = directory(&[("standin.yaml", &project(spec)), ("hosts/a.yaml", "a"), ("over/b.txt", "b")]);
         let (_, said, _) = found(dir.path(), None);
@@ -102,7 +139,10 @@ fn what_is_wrong_with_the_project_is_said_with_its_place() {
     let two = format!("{}---\n{}", project("  include: [hosts/*.yaml]\n"), HOST.replace("NAME", "x"));
     let dir = directory(&[("standin.yaml", &two), ("hosts/a.yaml", "a")]);
     let (_, said, _) = found(dir.path(), None);
-    assert_eq!(said, ["standin.yaml:7:7: error[DR0706] standin.yaml holds the Project and nothing else: this is something else"]);
+    assert_eq!(
+        said,
+        ["standin.yaml:7:7: error[DR0706] standin.yaml holds the Project and nothing else: this is something else"]
+    );
 }
 
 #[test]
@@ -158,7 +198,11 @@ fn projects_below_a_directory_are_read_as_such() {
 
 #[test]
 fn what_cannot_be_read_is_an_error_with_a_way_on() {
-    let dir = directory(&[("standin.yaml", &project("  overlays: {production: over}\n")), ("over/a.yaml", "a"), ("a.yaml", "a")]);
+    let dir = directory(&[
+        ("standin.yaml", &project("  overlays: {production: over}\n")),
+        ("over/a.yaml", "a"),
+        ("a.yaml", "a"),
+    ]);
     let error = |path: PathBuf, overlay: Option<&str>| {
         let error = load(&path, overlay).unwrap_err();
         (error.to_string().replace(&format!("{}/", dir.path().display()), ""), error.help().unwrap_or_default())
@@ -175,7 +219,12 @@ fn what_cannot_be_read_is_an_error_with_a_way_on() {
 
 #[test]
 fn the_project_is_found_upward_within_the_repository() {
-    let dir = directory(&[("standin.yaml", "x"), ("repo/.git/config", "x"), ("repo/deep/er/a.yaml", "a"), ("b/c/d.yaml", "d")]);
+    let dir = directory(&[
+        ("standin.yaml", "x"),
+        ("repo/.git/config", "x"),
+        ("repo/deep/er/a.yaml", "a"),
+        ("b/c/d.yaml", "d"),
+    ]);
     assert_eq!(find_project(&dir.path().join("b/c")).as_deref(), Some(dir.path()));
     assert_eq!(find_project(&dir.path().join("repo/deep/er")), None, "not above the repository");
     fs::write(dir.path().join("repo/standin.yaml"), "x").unwrap();
