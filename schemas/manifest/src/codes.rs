@@ -20,6 +20,7 @@ codes! {
     DR0008 "a key that is not text",
     DR0009 "a file that is too large or too deep",
     DR0010 "a file without an object",
+    DR0011 "a text that readers of YAML disagree on",
     DR0101 "unknown field",
     DR0102 "a field is missing",
     DR0103 "not a size",
@@ -29,6 +30,8 @@ codes! {
     DR0107 "not a name",
     DR0108 "a field that the controller sets",
     DR0110 "not exactly one of several fields",
+    DR0111 "not an accepted finding",
+    DR0112 "an acceptance that accepts nothing",
     DR0201 "no such Host",
     DR0203 "two objects with one name",
     DR0204 "two items of a list with one name",
@@ -42,6 +45,8 @@ codes! {
     DR0217 "not a pattern",
     DR0218 "a limit of nothing, or times that do not fit",
     DR0219 "not an address",
+    DR0220 "two hosts with one address",
+    DR0501 "looks like a credential",
 }
 
 /// The page of a code, as Markdown. Upper and lower case are the same.

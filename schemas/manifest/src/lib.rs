@@ -10,6 +10,7 @@
 pub mod codes;
 pub mod diff;
 pub mod finding;
+pub mod lint_settings;
 pub mod lints;
 pub mod render;
 pub mod schema;
@@ -25,6 +26,6 @@ mod yaml;
 pub use diff::{Effect, FieldChange, diff};
 pub use escape::escape;
 pub use finding::{Finding, Severity};
-pub use read::{Located, Set, Surroundings, read, read_with, text};
+pub use read::{Located, Set, Subject, Surroundings, read, read_with, text};
 pub use reference::reference_markdown;
 pub use yaml::to_yaml;

@@ -2,13 +2,14 @@
 
 use crate::{
     finding::{Finding, Severity, Span, sort},
+    lint_settings::{self, AcceptedFinding},
     lints::{self, Item, World},
     object::{Envelope, decode, envelope},
     schema,
-    tree::{Document, Node, documents},
+    tree::{Document, Node, documents, readable},
 };
-use model::{HostName, Object};
-use std::collections::BTreeSet;
+use model::{HostName, Kind, Object};
+use std::collections::{BTreeSet, HashMap};
 
 /// An object with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,18 @@ pub struct Set {
     /// How many documents were looked at, right or wrong.
     pub documents: usize,
     pub files: usize,
+    /// Findings that are accepted, each with the reason.
+    pub accepted: Vec<AcceptedFinding>,
+    /// Every object whose kind is known, right or wrong, in the order of the files.
+    pub subjects: Vec<Subject>,
+}
+
+/// An object that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub file: usize,
+    pub kind: Kind,
+    pub name: String,
 }
 
 impl Set {
@@ -71,10 +84,27 @@ pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &
     }
     let world = World { items, known_hosts: &surroundings.known_hosts };
     set.findings.extend(lints::run(&world));
+    settle(&world.items, &mut set);
     let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
     set.objects = whole.map(|item| Located { object: item.object, file: item.file, tree: item.tree }).collect();
     sort(&mut set.findings);
     set
+}
+
+/// What can be said only when everything is found: which findings are accepted, and how people call their places.
+fn settle(items: &[Item], set: &mut Set) {
+    lint_settings::annotations(items, &mut set.findings, &mut set.accepted);
+    let mut trees = HashMap::new();
+    for item in items {
+        trees.entry((item.file, item.kind.as_str(), item.name.as_str())).or_insert(&item.tree);
+    }
+    for finding in &mut set.findings {
+        let Some((kind, name)) = &finding.object else { continue };
+        if let Some(tree) = trees.get(&(finding.file, kind.as_str(), name.as_str())) {
+            finding.readable = readable(tree, &finding.path);
+        }
+    }
+    set.subjects = items.iter().map(|i| Subject { file: i.file, kind: i.kind, name: i.name.clone() }).collect();
 }
 
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
@@ -97,8 +127,15 @@ fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<
     findings.extend(checked.findings.into_iter().map(label));
     let mut bad = checked.bad;
     spoilt(&tree, "", &mut bad);
-    let object = decode(kind, &tree, &bad);
-    Some(Item { file, tree, kind, name, object: object?, bad })
+    let Some(object) = decode(kind, &tree, &bad) else {
+        if bad.is_empty() {
+            let span = tree.spot("/kind").unwrap_or_else(|| tree.span.clone());
+            let finding = Finding::error("DR0105", file, span, format!("this {kind} cannot be read"));
+            findings.push(finding.label("a value fits the schema and not its field").of(kind, &name));
+        }
+        return None;
+    };
+    Some(Item { file, tree, kind, name, object, bad })
 }
 
 /// Pointers of values about which a finding was made while parsing.

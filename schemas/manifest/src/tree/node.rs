@@ -21,6 +21,8 @@ pub enum Shape {
         value: Value,
         /// The text as the reader sees it, before it was taken for a number or a truth value.
         text: String,
+        /// Whether it was written without quotes, so that other readers may take it for something else.
+        plain: bool,
     },
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -69,6 +71,14 @@ impl Node {
     pub fn string(&self) -> Option<&str> {
         match &self.shape {
             Shape::Scalar { value: Value::String(text), .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What other readers of YAML may take an unquoted text for: a truth value, a number, a date.
+    pub fn disputed(&self) -> Option<&'static str> {
+        match &self.shape {
+            Shape::Scalar { value: Value::String(_), text, plain: true } => super::scalar::disputed(text),
             _ => None,
         }
     }
