@@ -49,6 +49,34 @@ codes! {
     DR0501 "looks like a credential",
 }
 
+/// What codes that begin alike are about.
+pub const AREAS: &[(&str, &str)] = &[
+    ("DR00", "yaml"),
+    ("DR01", "schema"),
+    ("DR02", "references"),
+    ("DR03", "safety"),
+    ("DR04", "sizing"),
+    ("DR05", "secrets"),
+];
+
+/// What a code is about.
+pub fn area(code: &str) -> &'static str {
+    AREAS.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or("other", |(_, name)| name)
+}
+
+/// The codes that a word stands for: a whole code, or the beginning of several. Upper and lower case are the same.
+///
+/// **Errors**: no code begins so; the closest one, if any is close.
+pub fn matching(word: &str) -> Result<Vec<&'static str>, Option<&'static str>> {
+    let upper = word.to_ascii_uppercase();
+    let codes: Vec<&str> = ALL.iter().map(|(code, ..)| *code).collect();
+    let meant: Vec<&str> = codes.iter().copied().filter(|code| code.starts_with(&upper)).collect();
+    if meant.is_empty() || !upper.starts_with("DR") {
+        return Err(crate::suggest::closest(&upper, codes));
+    }
+    Ok(meant)
+}
+
 /// The page of a code, as Markdown. Upper and lower case are the same.
 pub fn explain(code: &str) -> Option<&'static str> {
     ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(code)).map(|(_, _, page)| *page)
@@ -75,11 +103,24 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut text = String::new();
         sources(&root.join("src"), &mut text);
-        let used: BTreeSet<&str> = text.split('"').filter(|w| w.len() == 6 && w.starts_with("DR")).collect();
+        let is_code =
+            |w: &&str| w.len() == 6 && w.strip_prefix("DR").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let used: BTreeSet<&str> = text.split('"').filter(is_code).collect();
         let known: BTreeSet<&str> = ALL.iter().map(|(code, ..)| *code).collect();
         assert_eq!(used, known);
         let pages = fs::read_dir(root.join("codes")).unwrap().count();
         assert_eq!(pages, known.len());
+    }
+
+    #[test]
+    fn a_word_stands_for_all_codes_that_begin_so() {
+        assert_eq!(matching("dr0103"), Ok(vec!["DR0103"]));
+        assert_eq!(matching("DR05"), Ok(vec!["DR0501"]));
+        assert!(matching("DR02").unwrap().len() > 5);
+        assert_eq!(matching("DR0299"), Err(Some("DR0219")));
+        assert_eq!(matching("D"), Err(None));
+        assert_eq!(matching(""), Err(None));
+        assert!(ALL.iter().all(|(code, ..)| area(code) != "other"));
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(crate) fn annotations(items: &[Item], findings: &mut Vec<Finding>, accepted:
     for item in items {
         let usable = allowances_of(item, &mut own);
         if !usable.is_empty() {
-            allowances.entry((item.file, item.kind.as_str(), item.name.as_str())).or_default().extend(usable);
+            allowances.entry((item.file, format!("{}/{}", item.kind, item.name))).or_default().extend(usable);
         }
     }
     if allowances.is_empty() {
@@ -135,7 +135,7 @@ pub(crate) fn annotations(items: &[Item], findings: &mut Vec<Finding>, accepted:
     }
     let mut kept = Vec::with_capacity(findings.len());
     for finding in findings.drain(..) {
-        let about = finding.object.as_ref().map(|(kind, name)| (finding.file, kind.as_str(), name.as_str()));
+        let about = finding.object.as_ref().map(|(kind, name)| (finding.file, format!("{kind}/{name}")));
         let list = about.and_then(|about| allowances.get_mut(&about));
         let line = list.and_then(|list| list.iter_mut().find(|line| line.code.eq_ignore_ascii_case(finding.code)));
         match line {

@@ -102,6 +102,10 @@ fn settle(items: &[Item], set: &mut Set) {
         let Some((kind, name)) = &finding.object else { continue };
         if let Some(tree) = trees.get(&(finding.file, kind.as_str(), name.as_str())) {
             finding.readable = readable(tree, &finding.path);
+            let fixed = finding.fix.as_mut().filter(|fix| fix.safe);
+            if let Some((fix, (node, _))) = fixed.zip(tree.find(&finding.path)) {
+                fix.safe = node.is_replaceable();
+            }
         }
     }
     set.subjects = items.iter().map(|i| Subject { file: i.file, kind: i.kind, name: i.name.clone() }).collect();

@@ -1,7 +1,10 @@
 //! Two hosts are said to be reached at one address: one of them would be taken for the other.
 
 use super::{Lint, World};
-use crate::{escape::quoted, finding::Finding};
+use crate::{
+    escape::quoted,
+    finding::{Finding, Severity},
+};
 use std::collections::HashMap;
 
 pub const LINT: Lint = Lint { code: "DR0220", check };
@@ -20,6 +23,6 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
         let message = format!("hosts {} and {} have one address", quoted(&first.name), quoted(&item.name));
         let finding = item.place(FIELD).error(LINT.code, message);
         let finding = finding.map(|f| first.place(FIELD).value_as_context(f.label("again here"), "first here"));
-        findings.extend(finding.map(|f| f.help("each agent listens at an address and port of its own")));
+        findings.extend(finding.map(|f| f.severity(Severity::Warning).help("each agent listens at an address and port of its own")));
     }
 }

@@ -234,7 +234,9 @@ impl Checker<'_> {
                     .help(format!("write it in quotes: {}", tree::quoted(text)))
                     .fix(true, span.clone(), tree::quoted(text))
             }
-            ("boolean", true) => scalars::truth(node, finding(format!("{name} must be `true` or `false`")).label(label)),
+            ("boolean", true) => {
+                scalars::truth(node, finding(format!("{name} must be `true` or `false`")).label(label))
+            }
             ("boolean", _) => finding(format!("{name} must be `true` or `false`")).label(label),
             ("integer" | "number", true) => {
                 scalars::whole(node, finding(format!("{name} must be a whole number")).label(label))

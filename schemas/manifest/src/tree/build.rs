@@ -2,7 +2,7 @@
 //! keys that are not text, nulls.
 
 use super::{
-    node::{Entry, Node, Shape},
+    node::{Entry, Node, Shape, Style},
     scalar,
 };
 use crate::{
@@ -54,13 +54,13 @@ struct Key {
 impl Key {
     fn new(node: Node) -> Self {
         let quoted = match &node.shape {
-            Shape::Scalar { value: Value::Bool(_) | Value::Number(_), text, plain: true } => Some(scalar::quoted(text)),
+            Shape::Scalar { value: Value::Bool(_) | Value::Number(_), text, style: Style::Plain } => Some(scalar::quoted(text)),
             _ => None,
         };
         Self {
             name: node.string().map(str::to_owned),
             disputed: node.disputed(),
-            plain: matches!(node.shape, Shape::Scalar { plain: true, .. }),
+            plain: matches!(node.shape, Shape::Scalar { style: Style::Plain, .. }),
             quoted,
             span: node.span,
         }
@@ -150,6 +150,14 @@ impl<'a> Builder<'a> {
             ScalarStyle::Plain => scalar::plain(text),
             _ => Value::String(text.to_owned()),
         };
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        };
+        // The parser's end of a block is where the next thing begins.
+        let end = span.start + self.text.get(span.clone()).map_or(0, |raw| raw.trim_end().len());
+        let span = if style == Style::Block { span.start..end } else { span };
         let hidden = text.chars().find(|&c| is_deceptive(c));
         let raw_has_it = |c: char| self.text.get(span.clone()).is_some_and(|raw| raw.contains(c));
         let escaped = hidden.filter(|&c| !raw_has_it(c));
@@ -157,7 +165,11 @@ impl<'a> Builder<'a> {
             let message = format!("the character U+{:04X} is not allowed", u32::from(c));
             self.report(Finding::error("DR0006", self.file, span.clone(), message).label("written as an escape here"));
         }
-        Node { span, shape: Shape::Scalar { value, text: text.to_owned(), plain: style == ScalarStyle::Plain }, spoilt: hidden.is_some() }
+        Node {
+            span,
+            shape: Shape::Scalar { value, text: text.to_owned(), style },
+            spoilt: hidden.is_some(),
+        }
     }
 
     fn count(&mut self, nodes: usize, span: &Span) -> Result<(), ()> {

@@ -12,7 +12,7 @@ mod scalar;
 
 pub use disputed::disputed_finding;
 pub use documents::{Document, FILE_SIZE_MAX, documents};
-pub use node::{Entry, Node, Shape};
+pub use node::{Entry, Node, Shape, Style};
 pub use pointer::{child, escaped_token, readable, tokens};
 pub use scalar::{quoted, written};
 

@@ -47,7 +47,9 @@ pub fn disputed(text: &str) -> Option<&'static str> {
 /// `0x1F`, `0o17`, `0b11`.
 fn prefixed(text: &str) -> bool {
     let of = |rest: &str, radix| rest.chars().any(|c| c != '_') && rest.chars().all(|c| c == '_' || c.is_digit(radix));
-    [("0x", 16), ("0o", 8), ("0b", 2)].iter().any(|(head, radix)| text.strip_prefix(head).is_some_and(|r| of(r, *radix)))
+    [("0x", 16), ("0o", 8), ("0b", 2)]
+        .iter()
+        .any(|(head, radix)| text.strip_prefix(head).is_some_and(|r| of(r, *radix)))
 }
 
 /// `22:30`, which is 1350 to some.
@@ -120,9 +122,26 @@ mod tests {
         ] {
             assert_eq!(disputed(text), Some(other), "{text}");
         }
-        for text in ["yesterday", "web1", "10.20.0.10", "10.20.0.10:25001", "2001:db8::1", "22:70", "5m", "a:b", "", "-",
-            "_", ".", "1.2.3", "2026-11", "2026-11-20-x", "0xyz", "0b2", "mx1:25001"]
-        {
+        for text in [
+            "yesterday",
+            "web1",
+            "10.20.0.10",
+            "10.20.0.10:25001",
+            "2001:db8::1",
+            "22:70",
+            "5m",
+            "a:b",
+            "",
+            "-",
+            "_",
+            ".",
+            "1.2.3",
+            "2026-11",
+            "2026-11-20-x",
+            "0xyz",
+            "0b2",
+            "mx1:25001",
+        ] {
             assert_eq!(disputed(text), None, "{text}");
         }
         assert_eq!(disputed("null"), None, "that is nothing, not text");
