@@ -1,7 +1,7 @@
 //! Which manifests are meant: `-f FILE|DIR|-`, or the project around the working directory.
 
 use crate::exit::{Exit, Failure, Outcome};
-use manifest::{LoadError, Loaded, Set, find_project, load, project};
+use manifest::{LoadError, Loaded, Set, Surroundings, find_project, load, project, read_loaded};
 use std::{
     env, io,
     path::{Path, PathBuf},
@@ -72,6 +72,14 @@ fn around() -> PathBuf {
     let found = here.as_ref().and_then(|here| find_project(here).map(|project| (here, project)));
     let steps = found.map_or(0, |(here, project)| here.components().count() - project.components().count());
     if steps == 0 { PathBuf::from(".") } else { std::iter::repeat_n("..", steps).collect() }
+}
+
+/// Reads what was loaded; what the project accepts is left out.
+pub fn look(loaded: &Loaded, surroundings: &Surroundings) -> Set {
+    let mut set = read_loaded(loaded, surroundings);
+    // Every entry of a project file has a place, so what is wrong with one is a finding like any other.
+    loaded.lint().apply(&mut set, jiff::Zoned::now().date());
+    set
 }
 
 /// The form in which `manifest` reads and shows them.

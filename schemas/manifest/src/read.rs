@@ -2,14 +2,15 @@
 
 use crate::{
     finding::{Finding, Severity, Span, sort},
+    lint_settings::{self, AcceptedFinding},
     lints::{self, Item, World},
     object::{Envelope, decode, envelope},
     overlay::{Layer, Places, layered},
     project, schema,
-    tree::{Document, Node, documents},
+    tree::{Document, Node, documents, readable},
 };
-use model::{HostName, Object};
-use std::collections::{BTreeMap, BTreeSet};
+use model::{HostName, Kind, Object};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// An object with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,18 @@ pub struct Set {
     /// How many objects were looked at, right or wrong; a Project and parts of objects are not counted.
     pub documents: usize,
     pub files: usize,
+    /// Findings that are accepted, each with the reason.
+    pub accepted: Vec<AcceptedFinding>,
+    /// Every object whose kind is known, right or wrong, in the order of the files.
+    pub subjects: Vec<Subject>,
+}
+
+/// An object that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub file: usize,
+    pub kind: Kind,
+    pub name: String,
 }
 
 impl Set {
@@ -94,7 +107,8 @@ where
     let items = merged.into_iter().filter_map(|layer| item(layer, &mut set.findings)).collect();
     let world = World { items, known_hosts: &surroundings.known_hosts };
     set.findings.extend(lints::run(&world));
-    places.resolve(&mut set.findings);
+    settle(&world.items, &places, &mut set);
+    places.resolve(&mut set);
     let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
     set.objects = whole.map(|item| places.located(item.object, item.file, item.tree)).collect();
     sort(&mut set.findings);
@@ -119,6 +133,28 @@ fn envelopes(file: usize, text: &str, set: &mut Set) -> (usize, Vec<Envelope>) {
     (found.len(), found.into_iter().filter_map(known).collect())
 }
 
+/// What can be said only when everything is found: which findings are accepted, and how people call their places.
+fn settle(items: &[Item], places: &Places, set: &mut Set) {
+    lint_settings::annotations(items, &mut set.findings, &mut set.accepted);
+    let mut trees = HashMap::new();
+    for item in items {
+        trees.entry((item.file, item.kind.as_str(), item.name.as_str())).or_insert(&item.tree);
+    }
+    for finding in &mut set.findings {
+        let Some((kind, name)) = &finding.object else { continue };
+        if let Some(tree) = trees.get(&(finding.file, kind.as_str(), name.as_str())) {
+            finding.readable = readable(tree, &finding.path);
+            let fixed = finding.fix.as_mut().filter(|fix| fix.safe);
+            if let Some((fix, (node, _))) = fixed.zip(tree.find(&finding.path)) {
+                fix.safe = node.is_replaceable();
+            }
+        }
+    }
+    let subject =
+        |item: &Item| Subject { file: places.home(item.file, &item.tree), kind: item.kind, name: item.name.clone() };
+    set.subjects = items.iter().map(subject).collect();
+}
+
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -139,8 +175,15 @@ fn item(layer: Layer, findings: &mut Vec<Finding>) -> Option<Item> {
     findings.extend(checked.findings.into_iter().map(label));
     let mut bad = checked.bad;
     spoilt(&tree, "", &mut bad);
-    let object = decode(kind, &tree, &bad);
-    Some(Item { file, tree, kind, name, object: object?, bad })
+    let Some(object) = decode(kind, &tree, &bad) else {
+        if bad.is_empty() {
+            let span = tree.spot("/kind").unwrap_or_else(|| tree.span.clone());
+            let finding = Finding::error("DR0105", file, span, format!("this {kind} cannot be read"));
+            findings.push(finding.label("a value fits the schema and not its field").of(kind, &name));
+        }
+        return None;
+    };
+    Some(Item { file, tree, kind, name, object, bad })
 }
 
 /// Pointers of values about which a finding was made while parsing.

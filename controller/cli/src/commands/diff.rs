@@ -4,11 +4,11 @@ use super::TextOrJson;
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::{Sources, composed, pairs},
+    files::{Sources, composed, look, pairs},
     output::{machine, stream::say},
     show,
 };
-use manifest::{Loaded, Set, Surroundings, read_loaded, render};
+use manifest::{Loaded, Set, Surroundings, render};
 use model::HostName;
 use wire::api::{ApplyRequest, ApplyResult, List, StoredHost};
 
@@ -56,7 +56,7 @@ pub async fn check(cx: &mut Context, loaded: &Loaded) -> Outcome<Set> {
     let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
     let known_hosts = hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect();
     let named = pairs(loaded);
-    let set = read_loaded(loaded, &Surroundings { known_hosts });
+    let set = look(loaded, &Surroundings { known_hosts });
     if !set.findings.is_empty() {
         say(render::render_full(&set.findings, named, cx.talk.color, cx.talk.ascii).trim_end());
     }

@@ -3,13 +3,13 @@
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::{Sources, pairs},
+    files::{Sources, look, pairs},
     output::{machine, stream::say},
 };
 use manifest::{
     Located, Surroundings,
     canonical::{self, Origin, Part},
-    read_loaded, render, write_document,
+    render, write_document,
 };
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ enum Format {
 
 pub fn run(cx: &mut Context, args: &Render) -> Outcome {
     let loaded = args.sources.load()?;
-    let set = read_loaded(&loaded, &Surroundings::default());
+    let set = look(&loaded, &Surroundings::default());
     let files = pairs(&loaded);
     if !set.findings.is_empty() {
         say(render::render_full(&set.findings, files, cx.talk.color, cx.talk.ascii).trim_end());

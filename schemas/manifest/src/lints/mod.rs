@@ -41,6 +41,8 @@ lints![
     bad_glob,
     bad_timing,
     bad_address,
+    shared_address,
+    credential,
 ];
 
 /// Runs all rules.

@@ -5,7 +5,7 @@
 
 use crate::{
     finding::{Finding, Span},
-    read::Located,
+    read::{Located, Set},
     tree::{Node, Shape, child},
 };
 use model::Object;
@@ -46,26 +46,34 @@ impl Places {
         (file, span.start - start..span.end.saturating_sub(start).max(span.start - start))
     }
 
-    /// Gives every finding about a merged object the file it points at.
-    pub fn resolve(&self, findings: &mut [Finding]) {
-        for finding in findings {
-            for context in finding.context.iter_mut().filter(|context| context.file == self.together()) {
-                (context.file, context.span) = self.of(&context.span);
-            }
-            if finding.file != self.together() {
-                continue;
-            }
-            (finding.file, finding.span) = self.of(&finding.span);
-            let mut elsewhere = false;
-            for edit in finding.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
-                let (file, span) = self.of(&edit.span);
-                elsewhere |= file != finding.file;
-                edit.span = span;
-            }
-            if elsewhere {
-                finding.fix = None;
-            }
+    /// Gives everything that was said about merged objects the file it points at.
+    pub fn resolve(&self, set: &mut Set) {
+        let accepted = set.accepted.iter_mut().map(|accepted| &mut accepted.finding);
+        set.findings.iter_mut().chain(accepted).for_each(|finding| self.place(finding));
+    }
+
+    fn place(&self, finding: &mut Finding) {
+        for context in finding.context.iter_mut().filter(|context| context.file == self.together()) {
+            (context.file, context.span) = self.of(&context.span);
         }
+        if finding.file != self.together() {
+            return;
+        }
+        (finding.file, finding.span) = self.of(&finding.span);
+        let mut elsewhere = false;
+        for edit in finding.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
+            let (file, span) = self.of(&edit.span);
+            elsewhere |= file != finding.file;
+            edit.span = span;
+        }
+        if elsewhere {
+            finding.fix = None;
+        }
+    }
+
+    /// The file in which an object begins.
+    pub fn home(&self, file: usize, tree: &Node) -> usize {
+        if file == self.together() { self.of(&tree.span).0 } else { file }
     }
 
     /// An object with its tree; for a merged one, with the files that its parts came from.
@@ -74,7 +82,7 @@ impl Places {
         if file != self.together() {
             return Located { object, file, tree, overlaid };
         }
-        let own = self.of(&tree.span).0;
+        let own = self.home(file, &tree);
         self.files("", own, &tree, &mut overlaid);
         shift(&mut tree, &|span: &mut Span| *span = self.of(span).1);
         Located { object, file: own, tree, overlaid }

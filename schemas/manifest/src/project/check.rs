@@ -1,15 +1,15 @@
 //! What there is to say about `standin.yaml` itself.
 
-use super::{Loaded, ProjectSpec};
+use super::{FailOn, Loaded, ProjectSpec};
 use crate::{
-    codes,
     escape::quoted,
     finding::{Finding, Severity, Span},
+    lint_settings::{Accepted, Date, LintSettings},
     object::mended,
     read::spoilt,
     schema::{self, Checked},
     suggest,
-    tree::{Node, child},
+    tree::{Node, child, readable},
 };
 use model::object::API_VERSION;
 
@@ -23,10 +23,13 @@ pub fn check(file: usize, root: &Node) -> Checked {
     let mut checked = schema::check_project(file, root);
     spoilt(root, "", &mut checked.bad);
     version(file, root, &mut checked);
-    let label = |finding: &mut Finding| finding.object = Some(("Project".to_owned(), String::new()));
+    let label = |finding: &mut Finding| {
+        finding.object = Some(("Project".to_owned(), String::new()));
+        finding.readable = readable(root, &finding.path);
+    };
     let spec = decode(root, &checked);
     contexts(file, root, &spec, &mut checked.findings);
-    accepted(file, root, &spec, &mut checked.findings);
+    until(file, root, &spec, &mut checked.findings);
     checked.findings.iter_mut().for_each(label);
     checked
 }
@@ -68,22 +71,32 @@ fn contexts(file: usize, root: &Node, spec: &ProjectSpec, findings: &mut Vec<Fin
     }
 }
 
-/// Only codes that exist can be accepted.
-fn accepted(file: usize, root: &Node, spec: &ProjectSpec, findings: &mut Vec<Finding>) {
+/// A day that is no day would never come; which codes can be accepted is said where they are applied.
+fn until(file: usize, root: &Node, spec: &ProjectSpec, findings: &mut Vec<Finding>) {
     for (index, accepted) in spec.lint.ignore.iter().enumerate() {
-        let pointer = child(&child("/spec/lint/ignore", index), "code");
-        let Some(span) = root.spot(&pointer).filter(|_| accepted.code.starts_with("DR")) else { continue };
-        if codes::explain(&accepted.code).is_some() {
-            continue;
-        }
-        let message = format!("there is no code {}", quoted(&accepted.code));
-        let finding = Finding::error("DR0105", file, span.clone(), message).at(pointer);
-        let all = codes::ALL.iter().map(|(code, ..)| *code);
-        findings.push(match suggest::closest(&accepted.code, all) {
-            Some(meant) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
-            None => finding.label("standin explain lists all codes"),
-        });
+        let Some(day) = accepted.until.as_ref().filter(|day| day.parse::<Date>().is_err()) else { continue };
+        let pointer = child(&child("/spec/lint/ignore", index), "until");
+        let Some(span) = root.spot(&pointer) else { continue };
+        let finding = Finding::error("DR0105", file, span, format!("there is no day {}", quoted(day)));
+        findings.push(finding.label("year, month and day, as in \"2027-03-01\"").at(pointer));
     }
+}
+
+/// What the project says about findings, each with its place in the file `file`.
+pub fn lint(file: usize, root: &Node, spec: &ProjectSpec) -> LintSettings {
+    let fail_on = match spec.lint.fail_on {
+        FailOn::Error => Severity::Error,
+        FailOn::Warning => Severity::Warning,
+    };
+    let accepted = |(index, accepted): (usize, &super::Accepted)| Accepted {
+        code: accepted.code.clone(),
+        reason: accepted.reason.clone(),
+        until: accepted.until.as_ref().and_then(|day| day.parse().ok()),
+        place: root.spot(&child(&child("/spec/lint/ignore", index), "code")).map(|span| (file, span)),
+    };
+    // What the schema refuses already has no code to be looked for.
+    let usable = spec.lint.ignore.iter().enumerate().filter(|(_, accepted)| accepted.code.starts_with("DR"));
+    LintSettings { fail_on, accepted: usable.map(accepted).collect() }
 }
 
 /// The places of what `load` looks at, and what it has to say.

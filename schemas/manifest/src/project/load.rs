@@ -97,7 +97,8 @@ impl Reading {
         }
         loaded.overlay_from = loaded.files.len();
         for project in found.projects {
-            loaded.join(self.directory(&root.join(project), None)?);
+            // How strict one of them is says nothing about the others.
+            loaded.join(Loaded { project: None, ..self.directory(&root.join(project), None)? });
         }
         Ok(loaded)
     }
@@ -131,7 +132,8 @@ impl Reading {
             let known = spec.overlays.keys().cloned().collect();
             return Err(LoadError::NoOverlay { path: PathBuf::from(shown(&path)), name: name.to_owned(), known });
         }
-        loaded.project = Some(Project { path: shown(&path), spec });
+        let lint = check::lint(0, &document, &spec);
+        loaded.project = Some(Project { path: shown(&path), spec, lint });
         let mut notes = Notes { root: &document, loaded: &mut loaded };
         self.layers(root, held, overlay, &mut notes)?;
         Ok(loaded)

@@ -4,6 +4,7 @@ use super::ProjectSpec;
 use crate::{
     canonical,
     finding::{Finding, sort},
+    lint_settings::LintSettings,
     read::{Set, Surroundings, read_layers},
     write::document,
 };
@@ -15,6 +16,8 @@ pub struct Project {
     /// Path of its file, as it was reached.
     pub path: String,
     pub spec: ProjectSpec,
+    /// What it says about findings, each with its place.
+    pub lint: LintSettings,
 }
 
 /// Files that are read together.
@@ -53,11 +56,22 @@ impl Loaded {
             }
         }
         self.overlay_from = self.files.len();
+        let place = |file: usize| moved.get(file).copied().unwrap_or(file);
         self.findings.extend(other.findings.into_iter().map(|mut finding| {
-            finding.file = moved.get(finding.file).copied().unwrap_or(finding.file);
+            finding.file = place(finding.file);
             finding
         }));
-        self.project = self.project.take().or(other.project);
+        let moved_lint = |mut project: Project| {
+            let places = project.lint.accepted.iter_mut().filter_map(|accepted| accepted.place.as_mut());
+            places.for_each(|written| written.0 = place(written.0));
+            project
+        };
+        self.project = self.project.take().or(other.project.map(moved_lint));
+    }
+
+    /// How strictly the project is checked; as usual where there is none.
+    pub fn lint(&self) -> LintSettings {
+        self.project.as_ref().map(|project| project.lint.clone()).unwrap_or_default()
     }
 }
 

@@ -18,7 +18,7 @@ pub use error::LoadError;
 pub use find::{PROJECT_FILE, find_project};
 pub use load::{load, read_text};
 pub use loaded::{Loaded, Project, composed, read_loaded};
-pub use spec::{Accepted, FailOn, LintSettings, ProjectSpec};
+pub use spec::{Accepted, FailOn, ProjectLint, ProjectSpec};
 
 #[cfg(test)]
 mod tests;

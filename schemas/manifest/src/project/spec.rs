@@ -18,7 +18,7 @@ pub struct ProjectSpec {
     pub context: BTreeMap<String, String>,
     /// How strictly the manifests are checked.
     #[schemars(example = serde_json::json!({"failOn": "warning"}))]
-    pub lint: LintSettings,
+    pub lint: ProjectLint,
 }
 
 impl Default for ProjectSpec {
@@ -27,7 +27,7 @@ impl Default for ProjectSpec {
             include: vec!["**/*.yaml".to_owned(), "**/*.yml".to_owned()],
             overlays: BTreeMap::new(),
             context: BTreeMap::new(),
-            lint: LintSettings::default(),
+            lint: ProjectLint::default(),
         }
     }
 }
@@ -35,7 +35,7 @@ impl Default for ProjectSpec {
 /// How strictly the manifests of a project are checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct LintSettings {
+pub struct ProjectLint {
     /// The least severity that fails.
     #[schemars(example = &"warning")]
     pub fail_on: FailOn,

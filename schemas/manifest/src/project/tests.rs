@@ -10,7 +10,7 @@ use std::{
 };
 
 const HOST: &str =
-    "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: NAME}\nspec: {replicationAddress: 10.0.0.1}\n";
+    "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: NAME}\nspec: {replicationAddress: NAME.example}\n";
 
 fn project(spec: &str) -> String {
     format!("apiVersion: standin/v1alpha1\nkind: Project\nspec:\n{spec}")
@@ -128,8 +128,8 @@ fn what_is_wrong_with_the_project_is_said_with_its_place() {
             "standin.yaml:4:20: error[DR0102] `reason` is missing in `spec.lint.ignore[0]`: needs `reason`",
         ),
         (
-            "  lint: {ignore: [{code: DR0224, reason: x}]}\n",
-            "standin.yaml:4:26: error[DR0105] there is no code `DR0224`: did you mean `DR0204`?",
+            "  lint: {ignore: [{code: DR0010, reason: x, until: \"2027-02-31\"}]}\n",
+            "standin.yaml:4:52: error[DR0105] there is no day `2027-02-31`: year, month and day, as in \"2027-03-01\"",
         ),
     ] {
         let dir = directory(&[("standin.yaml", &project(spec)), ("hosts/a.yaml", "a"), ("over/b.txt", "b")]);
@@ -229,4 +229,22 @@ fn the_project_is_found_upward_within_the_repository() {
     assert_eq!(find_project(&dir.path().join("repo/deep/er")), None, "not above the repository");
     fs::write(dir.path().join("repo/standin.yaml"), "x").unwrap();
     assert_eq!(find_project(&dir.path().join("repo/deep/er")), Some(dir.path().join("repo")));
+}
+
+#[test]
+fn the_project_says_what_is_accepted_and_what_fails() {
+    use crate::{finding::Severity, lint_settings::Date};
+    let lint = "  lint: {failOn: warning, ignore: [{code: DR0010, reason: filled later, until: \"2027-03-01\"}]}\n";
+    let dir = directory(&[("standin.yaml", &project(lint)), ("a.yaml", "a"), ("empty.yaml", "# nothing yet\n")]);
+    let loaded = load(dir.path(), None).unwrap();
+    let settings = loaded.lint();
+    assert_eq!((settings.fail_on, settings.accepted[0].until), (Severity::Warning, Some(Date::constant(2027, 3, 1))));
+    let look = |day| {
+        let mut set = read_loaded(&loaded, &Surroundings::default());
+        settings.apply(&mut set, day);
+        (settings.fails(&set), set.accepted.len())
+    };
+    assert_eq!(look(Date::constant(2027, 3, 1)), (false, 1));
+    assert_eq!(look(Date::constant(2027, 3, 2)), (true, 0));
+    assert!(!Loaded::default().lint().fails(&read_loaded(&loaded, &Surroundings::default())));
 }

@@ -6,6 +6,7 @@
 mod check;
 mod generate;
 mod quantity;
+mod scalars;
 mod shape;
 
 pub use check::{Checked, check, check_project, project_schema, schema_of};
