@@ -26,7 +26,8 @@ pub fn good(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(repository().join("examples")).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("broken") && !path.ends_with("ci") {
+        let name = entry_name(&path);
+        if path.is_dir() && !name.starts_with("broken") && name != "ci" {
             yaml_below(&path, &mut files);
         }
     }
@@ -69,6 +70,10 @@ pub fn documents(path: &Path) -> Vec<String> {
     documents
         .filter(|document| document.lines().any(|line| !line.starts_with('#') && !line.trim().is_empty()))
         .collect()
+}
+
+fn entry_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn yaml_below(directory: &Path, files: &mut Vec<PathBuf>) {

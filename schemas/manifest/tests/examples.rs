@@ -82,8 +82,7 @@ fn each_broken_example_gives_its_code_and_its_place() {
 fn each_broken_project_gives_its_code() {
     let mut met = BTreeSet::new();
     let mut directories: Vec<PathBuf> =
-        fs::read_dir(examples().join("broken")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    directories.retain(|path| path.is_dir());
+        fs::read_dir(examples().join("broken-projects")).unwrap().map(|entry| entry.unwrap().path()).collect();
     directories.sort();
     for directory in directories {
         let text = fs::read_to_string(directory.join("standin.yaml")).unwrap();

@@ -102,8 +102,7 @@ fn show(cx: &mut Context, args: &Validate, strict: bool, files: &[(String, Strin
     let paths: Vec<String> = files.iter().map(|(path, _)| relative(path, &here)).collect();
     let named: Vec<(&str, &str)> =
         paths.iter().zip(files).map(|(path, (_, text))| (path.as_str(), text.as_str())).collect();
-    let report =
-        Report { strict, color: cx.style.color, ascii: cx.style.ascii, ..Report::new(set, &named) };
+    let report = Report { strict, color: cx.style.color, ascii: cx.style.ascii, ..Report::new(set, &named) };
     cx.out.text(&(format.write)(&report));
     let left_out = match (args.select.is_empty(), args.ignore.is_empty()) {
         (true, true) => "",
