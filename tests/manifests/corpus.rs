@@ -8,8 +8,7 @@ use std::{
 
 /// Codes of mistakes that a JSON Schema can express. The others are about YAML itself, or about how fields and objects
 /// fit together.
-const OF_THE_SCHEMA: [&str; 8] =
-    ["DR0007", "DR0101", "DR0102", "DR0103", "DR0104", "DR0105", "DR0106", "DR0107"];
+const OF_THE_SCHEMA: [&str; 8] = ["DR0007", "DR0101", "DR0102", "DR0103", "DR0104", "DR0105", "DR0106", "DR0107"];
 
 pub const TEMPLATES: [&str; 4] = ["mail", "web", "files", "database"];
 

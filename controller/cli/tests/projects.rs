@@ -52,7 +52,9 @@ fn the_project_is_found_upward_and_paths_are_seen_from_here() {
     fs::write(below.join("broken.yaml"), OVERLAY.replace("name: mail", "name: other")).unwrap();
     let found = run(&below, &["validate", "--format", "concise"]);
     assert_eq!(found.code, Some(1));
-    assert!(found.out.contains("../scenarios/broken.yaml:7:"), "{}", found.out);
+    assert!(found.out.starts_with("broken.yaml:4:1: error[DR0102]"), "{}", found.out);
+    let rendered = run(&below, &["render", "-f", "../hosts", "--origin"]);
+    assert!(rendered.out.contains("kind: Host  # from ../hosts/hosts.yaml:4\n"), "{}", rendered.out);
     let named = run(&below, &["validate", "--format", "concise", "-f", ".."]);
     assert_eq!(named.out, found.out);
 }

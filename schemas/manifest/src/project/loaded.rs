@@ -5,10 +5,10 @@ use crate::{
     canonical,
     finding::{Finding, sort},
     lint_settings::LintSettings,
-    read::{Set, Surroundings, read_layers},
+    read::{Located, Set, Surroundings, read_layers},
     write::document,
 };
-use std::path::PathBuf;
+use std::{collections::HashMap, path::PathBuf};
 
 /// The project that was loaded.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,11 +47,13 @@ impl Loaded {
     ///
     /// **Assumes** that `other` has no overlay.
     pub fn join(&mut self, other: Loaded) {
+        let known: HashMap<String, usize> =
+            self.files.iter().enumerate().map(|(at, (path, _))| (path.clone(), at)).collect();
         let mut moved = Vec::with_capacity(other.files.len());
         for (path, text) in other.files {
-            let known = self.files.iter().position(|(known, _)| *known == path);
-            moved.push(known.unwrap_or(self.files.len()));
-            if known.is_none() {
+            let at = known.get(&path).copied();
+            moved.push(at.unwrap_or(self.files.len()));
+            if at.is_none() {
                 self.files.push((path, text));
             }
         }
@@ -87,14 +89,16 @@ pub fn read_loaded(loaded: &Loaded, surroundings: &Surroundings) -> Set {
 ///
 /// **Assumes** that the set has no errors: what could not be read is not in it.
 pub fn composed(loaded: &Loaded, set: &Set) -> Vec<(String, String)> {
+    let mut objects: HashMap<usize, Vec<&Located>> = HashMap::new();
+    set.objects.iter().for_each(|located| objects.entry(located.file).or_default().push(located));
     let base = loaded.files.iter().take(loaded.overlay_from).enumerate();
     base.map(|(file, (path, text))| {
-        let mut own = set.objects.iter().filter(|located| located.file == file).peekable();
-        let changed = set.objects.iter().any(|located| located.file == file && !located.overlaid.is_empty());
-        let Some(name) = loaded.overlay.as_ref().filter(|_| changed && own.peek().is_some()) else {
+        let own = objects.get(&file).map(Vec::as_slice).unwrap_or_default();
+        let changed = own.iter().any(|located| !located.overlaid.is_empty());
+        let Some(name) = loaded.overlay.as_ref().filter(|_| changed) else {
             return (path.clone(), text.clone());
         };
-        let documents = own.map(|located| document(&canonical::parts(located, &loaded.files, false), false));
+        let documents = own.iter().map(|located| document(&canonical::parts(located, &loaded.files, false), false));
         // The lines are not those of the file any more.
         (format!("{path} (overlay {name})"), documents.collect::<Vec<_>>().join("---\n"))
     })
