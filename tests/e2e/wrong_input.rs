@@ -26,7 +26,11 @@ fn one_bad_document_and_nothing_is_applied() -> Result<()> {
 #[test]
 fn each_mistake_has_its_exit_code_and_says_what_to_do() -> Result<()> {
     let fleet = Fleet::builder().start()?;
-    let expectations: [(&[&str], i32, &str); 10] = [
+    let expectations: [(&[&str], i32, &str); 14] = [
+        (&["delete", "run", "r-1"], 2, "scenario, host"),
+        (&["delete", "host", "none", "--confirm", "none"], 1, "none"),
+        (&["diff", "--head", "main"], 2, "--base"),
+        (&["apply", "/does/not/exist.json", "--yes"], 2, "/does/not/exist.json"),
         (&["swichover", "files"], 2, "switchover"),
         (&["switchover"], 2, "Usage"),
         (&["get", "potato"], 2, "potato"),

@@ -17,6 +17,9 @@ use testkit::skip;
 const CHECK_JSONSCHEMA: &str = "0.39.0";
 const LANGUAGE_SERVER: &str = "1.25.0";
 
+/// Examples of texts about which readers of YAML disagree: the one of check-jsonschema takes them for what is wanted.
+const READ_DIFFERENTLY: [&str; 1] = ["port_underscore"];
+
 fn check_jsonschema() -> Result<PathBuf, String> {
     let directory = ensure(&format!("check-jsonschema-{CHECK_JSONSCHEMA}"), |directory| {
         run(Command::new("python3").args(["-m", "venv"]).arg(directory))?;
@@ -86,6 +89,7 @@ fn check_jsonschema_agrees() {
     let missed: Vec<PathBuf> = broken()
         .into_iter()
         .enumerate()
+        .filter(|(_, path)| !path.file_stem().is_some_and(|stem| READ_DIFFERENTLY.iter().any(|name| stem == *name)))
         .filter(|(number, _)| !found.iter().any(|name| name.starts_with(&format!("{number}-"))))
         .map(|(_, path)| path)
         .collect();

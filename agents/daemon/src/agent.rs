@@ -5,12 +5,12 @@ use crate::{
     config::{Config, ServeError},
     disk::DiskError,
     link::greet::Held,
-    part::Part,
+    part::{self, Part},
     script::Scripts,
     state::StateDirectory,
     store::{SpecError, SpecStore},
 };
-use model::{AgentSpec, AgentStatus, Assignment, Epoch, ScenarioName};
+use model::{AgentSpec, AgentStatus, Assignment, Epoch, ScenarioName, elements::spool::Spool};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -76,6 +76,7 @@ impl Agent {
             stop,
         });
         agent.apply().await?;
+        agent.sweep().await;
         Ok(agent)
     }
 
@@ -121,12 +122,24 @@ impl Agent {
         };
         for part in gone {
             part.close().await;
+            part.forget().await;
         }
         for (name, assignment) in spec.scenarios {
             self.give(name, assignment, confirmed).await?;
         }
         *lock(&self.revision) = (spec.revision, confirmed);
         Ok(())
+    }
+
+    /// Forgets what a crash kept from being forgotten of scenarios that are not this host's any more.
+    async fn sweep(&self) {
+        let kept: Vec<ScenarioName> = lock(&self.parts).keys().cloned().collect();
+        let context = Arc::clone(&self.context);
+        let swept = tokio::task::spawn_blocking(move || {
+            let known = context.state.scenarios().into_iter().filter(|name| !kept.contains(name));
+            known.for_each(|name| part::Place::of(&context.state, &name).forget(&Spool::default()));
+        });
+        let _ = swept.await;
     }
 
     async fn give(&self, name: ScenarioName, assignment: Assignment, confirmed: bool) -> Result<(), DiskError> {

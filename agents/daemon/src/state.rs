@@ -55,6 +55,13 @@ impl StateDirectory {
         self.path.join("run")
     }
 
+    /// Every scenario of which something is kept.
+    pub fn scenarios(&self) -> Vec<ScenarioName> {
+        let found = fs::read_dir(self.path.join("scenarios")).into_iter().flatten().flatten();
+        let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| model::names::is_name(name)).map(ScenarioName).collect()
+    }
+
     /// What is kept for one scenario. Scenario names are DNS labels, so they are safe as file names.
     pub fn scenario(&self, name: &ScenarioName) -> PathBuf {
         self.path.join("scenarios").join(name.as_str())

@@ -3,8 +3,8 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, controller, describe, diff, events, explain, failover, get, init, plan, render,
-        resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
+        adopt_root, agent, apply, controller, delete, describe, diff, events, explain, failover, get, init, plan,
+        render, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate, version,
     },
     context::{Context, command_line},
     demo,
@@ -69,6 +69,7 @@ pub enum Asks {
     Events(events::Events),
     Diff(diff::Diff),
     Apply(apply::Apply),
+    Delete(delete::Delete),
     Plan(plan::Plan),
     Switchover(switchover::Switchover),
     Failover(failover::Failover),
@@ -163,6 +164,7 @@ impl Asks {
             Asks::Events(args) => events::run(cx, args).await,
             Asks::Diff(args) => diff::run(cx, &args).await,
             Asks::Apply(args) => apply::run(cx, args).await,
+            Asks::Delete(args) => delete::run(cx, args).await,
             Asks::Plan(args) => plan::run(cx, args).await,
             Asks::Switchover(args) => switchover::run(cx, args).await,
             Asks::Failover(args) => failover::run(cx, args).await,

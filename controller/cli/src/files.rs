@@ -20,12 +20,27 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Exactly these, with that overlay.
+    pub fn of(file: Vec<String>, overlay: Option<String>) -> Self {
+        Self { file, overlay }
+    }
+
+    /// As they were given, or where they are looked for when they were not.
+    pub fn given(&self) -> Vec<String> {
+        match self.file.is_empty() {
+            true => vec![around().display().to_string()],
+            false => self.file.clone(),
+        }
+    }
+
+    /// The overlay that is merged in.
+    pub fn overlay(&self) -> Option<String> {
+        self.overlay.clone()
+    }
+
     /// Reads all of them, in order, each once.
     pub fn load(&self) -> Outcome<Loaded> {
-        let named: Vec<PathBuf> = match self.file.is_empty() {
-            true => vec![around()],
-            false => self.file.iter().map(PathBuf::from).collect(),
-        };
+        let named: Vec<PathBuf> = self.given().iter().map(PathBuf::from).collect();
         if self.overlay.is_some() && named.len() > 1 {
             let failure =
                 Failure::new(Exit::Malformed, "an overlay belongs to one project, and several paths are named");
@@ -87,6 +102,12 @@ pub fn pairs(loaded: &Loaded) -> &[(String, String)] {
     &loaded.files
 }
 
+/// Files that were read before, such as those of a plan.
+pub fn together(files: &[ManifestFile]) -> Loaded {
+    let files: Vec<(String, String)> = files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
+    Loaded { overlay_from: files.len(), files, ..Loaded::default() }
+}
+
 /// What the controller is sent: files as they are; where an overlay changed something, the merged objects.
 ///
 /// **Assumes** that the set has no errors.
@@ -101,7 +122,7 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     fn sources(paths: &[&Path]) -> Sources {
-        Sources { file: paths.iter().map(|path| path.display().to_string()).collect(), overlay: None }
+        Sources::of(paths.iter().map(|path| path.display().to_string()).collect(), None)
     }
 
     #[test]

@@ -15,14 +15,17 @@ mod demo;
 mod exit;
 mod files;
 mod follow;
+mod git;
 mod listed;
 mod order;
+mod origin;
 mod output;
 mod prompt;
 mod settle;
 mod show;
 mod sorted;
 mod starter;
+mod states;
 
 use clap::Parser;
 use exit::{Exit, Failure};

@@ -22,22 +22,31 @@ pub async fn agree(cx: &Context, yes: bool, question: &str) -> Outcome<()> {
 
 /// Has the person type `name`, unless it was given with `--confirm`.
 pub async fn type_name(cx: &Context, given: Option<&str>, name: &str, purpose: &str) -> Outcome<()> {
+    type_name_of(cx, "scenario", given, name, purpose).await
+}
+
+/// As `type_name`, for something else than a scenario.
+pub async fn type_name_of(cx: &Context, what: &str, given: Option<&str>, name: &str, purpose: &str) -> Outcome<()> {
     if let Some(given) = given {
-        return matches(given, name);
+        return matches_of(what, given, name);
     }
     if !cx.asks {
         return Err(no_terminal(cx, &format!("--confirm {name}")));
     }
-    let typed = ask(&format!("Type the scenario's name to {purpose}: ")).await?;
-    matches(&typed, name)
+    let typed = ask(&format!("Type the {what}'s name to {purpose}: ")).await?;
+    matches_of(what, &typed, name)
 }
 
 /// Refuses a confirmation that names something else.
 pub fn matches(given: &str, name: &str) -> Outcome<()> {
+    matches_of("scenario", given, name)
+}
+
+fn matches_of(what: &str, given: &str, name: &str) -> Outcome<()> {
     if given == name {
         return Ok(());
     }
-    Err(Failure::new(Exit::Refused, format!("refused, the confirmation says `{given}` and the scenario is `{name}`"))
+    Err(Failure::new(Exit::Refused, format!("refused, the confirmation says `{given}` and the {what} is `{name}`"))
         .fact("nothing was changed"))
 }
 

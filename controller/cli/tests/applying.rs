@@ -23,8 +23,9 @@ fn applying() -> (FakeController, tempfile::TempDir, String) {
         generation: 2,
         fields: vec![FieldChange { path: "spec.x".into(), effect: Effect::Live, ..FieldChange::default() }],
         deferred_by: None,
+        removed: false,
     };
-    let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into() };
+    let result = ApplyResult { changes: vec![change], unchanged: 1, digest: "d1".into(), ..ApplyResult::default() };
     let controller = FakeController::start();
     controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
     controller.json("POST /v1/diff", &result).json("POST /v1/apply", &result);
@@ -83,4 +84,86 @@ fn waiting_after_an_apply_ends_with_the_truth() {
     let said = wait(Synchronizing, Synchronizing, &["--timeout", "200ms"]);
     assert_eq!(said.code, Some(7));
     assert!(said.err.contains("what was applied stays applied"), "{}", said.err);
+}
+
+#[test]
+fn a_plan_is_saved_and_sent_back_as_it_was_made() {
+    let (controller, dir, file) = applying();
+    let made = wire::api::Plan { id: "p-1".into(), seal: "s".into(), made: model::Timestamp(5), ..Default::default() };
+    let planned = ApplyResult { plan: Some(made.clone()), digest: "d1".into(), ..ApplyResult::default() };
+    controller.json("POST /v1/diff", &planned);
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    controller.run(&["diff", "-f", &file]); // takes the answer that was there before
+    let said = controller.run(&["diff", "-f", &file, "--out", &at("plan.json"), "-o", "json"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(!said.out.contains("seal"), "the plan is in its file alone: {}", said.out);
+    let said = controller.run(&["diff", "-f", &file, "--out", &file]);
+    assert!(said.code == Some(2) && said.err.contains("is no plan"), "a manifest is not overwritten: {}", said.err);
+    let said = controller.run(&["apply", &at("plan.json"), "--yes"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let sent: wire::api::ApplyRequest = serde_json::from_str(&controller.asked("POST /v1/apply")[0]).unwrap();
+    assert_eq!((sent.plan, sent.files[0].text.as_str()), (Some(made), HOST));
+}
+
+#[test]
+fn what_is_no_plan_is_malformed() {
+    let (controller, dir, file) = applying();
+    let other = dir.path().join("x.json");
+    let refused = |path: &str, told: &str| {
+        let said = controller.run(&["apply", path, "--yes"]);
+        assert!(said.code == Some(2) && said.err.contains(told), "{told}: {}", said.err);
+    };
+    refused(&file, "is not a saved plan");
+    refused(&dir.path().display().to_string(), "it is a directory");
+    for (text, told) in [
+        ("{}", "does not say so"),
+        (r#"{"schema":"standin.plan/v2"}"#, "of another release: standin.plan/v2"),
+        (r#"{"schema":"standin.plan/v1","plan":7}"#, "is not a saved plan"),
+    ] {
+        std::fs::write(&other, text).unwrap();
+        refused(&other.display().to_string(), told);
+    }
+    assert!(controller.asked("POST /v1/apply").is_empty());
+}
+
+#[test]
+fn a_deletion_shows_what_stays_and_names_the_version_it_saw() {
+    let controller = FakeController::start();
+    let mut item = stored(ScenarioState::Protecting, Health::Ok);
+    item.metadata.resource_version = Some("7".into());
+    controller.json("GET /v1/scenarios/mail", &item);
+    let done = wire::api::Deleted { kind: model::Kind::Scenario, name: "mail".into(), generation: 3 };
+    controller.json("POST /v1/delete", &done);
+    let said = controller.run(&["delete", "sc", "mail"]);
+    assert_eq!(said.code, Some(6));
+    assert!(said.err.contains("help: standin delete sc mail --confirm mail"), "{}", said.err);
+    assert!(controller.asked("POST /v1/delete").is_empty());
+    let said = controller.run(&["delete", "scenario", "mail", "--confirm", "mail"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "- Scenario/mail   deleted, generation 3\n"));
+    assert!(controller.asked("POST /v1/delete")[0].contains(r#""expect":"7""#));
+}
+
+#[test]
+fn what_is_destroyed_is_refused_before_anybody_is_asked() {
+    let (_, _dir, file) = applying();
+    let lost = FieldChange { gives_up: Some("scenario/mail/root/x".into()), ..FieldChange::default() };
+    let change = ObjectChange {
+        kind: model::Kind::Scenario,
+        name: "mail".into(),
+        file: file.clone(),
+        generation_before: Some(1),
+        generation: 2,
+        fields: vec![FieldChange { effect: Effect::Destroys, ..lost }],
+        deferred_by: None,
+        removed: false,
+    };
+    let problem = wire::api::Problem { message: "gives up".into(), exit: 6, ..Default::default() };
+    let controller = FakeController::start();
+    controller.json("GET /v1/hosts", &List::<StoredHost>::new(Vec::new()));
+    controller.json("POST /v1/diff", &ApplyResult { changes: vec![change], ..ApplyResult::default() });
+    controller.on("POST /v1/apply", Answer::Json(412, serde_json::to_string(&problem).unwrap()));
+    let said = controller.run(&["apply", "-f", &file]);
+    assert!(said.code == Some(6) && said.err.contains("gives up"), "{}", said.err);
+    let asked = controller.asked("POST /v1/apply");
+    assert!(asked.len() == 1 && asked[0].contains(r#""dryRun":true"#), "{asked:?}");
 }

@@ -143,6 +143,12 @@ impl Hub {
         self.triggers.all();
     }
 
+    /// A host that was deleted shows a key that is nobody's; its session ends.
+    pub fn forget_key(&self, host: &HostName) {
+        self.hold_keys().remove(host);
+        self.roster.close(host);
+    }
+
     fn hold_keys(&self) -> std::sync::MutexGuard<'_, BTreeMap<HostName, StoredAgent>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }

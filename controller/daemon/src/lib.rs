@@ -17,6 +17,7 @@ mod serve;
 mod sessions;
 mod state;
 mod store;
+mod time;
 mod tokens;
 
 pub use serve::{Config, Ready, ServeError, serve};

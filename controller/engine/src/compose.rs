@@ -3,7 +3,7 @@
 use crate::settings::Settings;
 use model::{
     Assignment, Direction, Epoch, ErrandId, HostName, Ledger, Member, MemberName, Role, ScenarioSpec, Stream,
-    errand::Work,
+    elements::roots::Root, errand::Work,
 };
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ fn assignment(settings: &Settings<'_>, ledger: &Ledger, member: MemberName) -> A
         epoch: ledger.epoch,
         role,
         suspended: ledger.suspended.is_some(),
-        roots: settings.spec.roots_of(&member),
+        roots: in_order_of_names(settings.spec.roots_of(&member)),
         spool: settings.spec.spool_of(&member),
         synchronization: settings.spec.synchronization.clone(),
         monitoring: settings.spec.monitoring.clone(),
@@ -69,6 +69,12 @@ fn assignment(settings: &Settings<'_>, ledger: &Ledger, member: MemberName) -> A
         errands: errands(ledger, &member),
         member,
     }
+}
+
+/// A root that only moved in its list is no other root: agents know roots by their place.
+fn in_order_of_names(mut roots: Vec<Root>) -> Vec<Root> {
+    roots.sort_by(|a, b| a.name.cmp(&b.name));
+    roots
 }
 
 fn errands(ledger: &Ledger, member: &MemberName) -> BTreeMap<ErrandId, Work> {
@@ -136,6 +142,22 @@ mod tests {
         let parts = compose(&toy.settings(), &toy.ledger);
         assert_eq!(parts[&"mx3".into()].role, Role::Standby);
         assert_eq!(parts[&"mx3".into()].streams[0].source, MemberName::primary());
+    }
+
+    #[test]
+    fn the_order_of_roots_in_the_manifest_does_not_matter() {
+        let mut toy = Toy::three_hosts();
+        for name in ["b", "a"] {
+            let path = format!("/srv/{name}");
+            toy.spec.primary.roots.push(Root { name: name.into(), path: path.clone(), exclude: Vec::new() });
+            let at_replica = |replica: &mut model::scenario::Replica| {
+                replica.roots.push(model::elements::roots::ReplicaRoot { name: name.into(), path: path.clone() });
+            };
+            toy.spec.replicas.iter_mut().for_each(at_replica);
+        }
+        let before = compose(&toy.settings(), &toy.ledger);
+        toy.spec.primary.roots.reverse();
+        assert_eq!(compose(&toy.settings(), &toy.ledger), before);
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod suggest;
 mod write;
 mod yaml;
 
-pub use diff::{Effect, FieldChange, diff};
+pub use diff::{Effect, FieldChange, diff, diff_at};
 pub use escape::escape;
 pub use finding::{Finding, Severity};
 pub use overlay::REMOVE;

@@ -6,6 +6,7 @@
 
 pub mod agent_spec;
 pub mod agent_status;
+pub mod change;
 pub mod elements;
 pub mod errand;
 pub mod ledger;

@@ -65,6 +65,49 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub created_at: Option<Timestamp>,
+    /// Set by the controller: who made it what it is, and from what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub applied_from: Option<AppliedFrom>,
+}
+
+/// Where an object came from when it was changed last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AppliedFrom {
+    /// Address of the git repository, without credentials; set when the files lie in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Whether the files differed from that commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub local_changes: bool,
+    /// Of the file, from the top of the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// At which the object begins, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The project whose `--prune` may take it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    pub by: String,
+    pub at: Timestamp,
+}
+
+impl AppliedFrom {
+    /// The commit in short, with what was not committed: `9c1e7d2 + local changes`.
+    pub fn commit_in_words(&self) -> Option<String> {
+        let short = self.commit.as_deref().map(|commit| commit.get(..7).unwrap_or(commit))?;
+        Some(if self.local_changes { format!("{short} + local changes") } else { short.to_owned() })
+    }
+
+    /// `scenarios/mail.yaml:2`.
+    pub fn place(&self) -> Option<String> {
+        let path = self.path.as_deref()?;
+        Some(self.line.map_or_else(|| path.to_owned(), |line| format!("{path}:{line}")))
+    }
 }
 
 /// One object of either kind, read and typed.

@@ -9,20 +9,25 @@
 //! | `GET /v1/runs?scenario=`, `/v1/runs/ID` | | `List<RunView>`, `RunView` |
 //! | `GET /v1/watch?kind=scenario|host|run|event[&name=]` | | server-sent events, `data:` is `WatchEvent` |
 //! | `POST /v1/diff`, `/v1/apply` | `ApplyRequest` | `ApplyResult` |
+//! | `POST /v1/delete` | `DeleteRequest` | `Deleted`; 412 while something rests on it |
 //! | `POST /v1/plans` | `RunRequest` | `PlanView` (with blockers, if any) |
 //! | `POST /v1/runs` | `RunRequest` | `RunView`; 409 stale or busy, 412 refused with `Problem.plan` |
 //! | `POST /v1/runs/ID/resume`, `/v1/runs/ID/abort` | `ResumeRequest`, `AbortRequest` | `RunView` |
 //! | `POST /v1/tokens` | `TokenRequest` | `Token` |
 
+pub use model::change::{Effect, FieldChange, ObjectChange, Stake};
 use model::{
-    HostName, HostSpec, Kind, Ledger, MemberName, Metadata, RootName, ScenarioName, ScenarioSpec,
+    HostName, HostSpec, Kind, Ledger, MemberName, Metadata, RootName, ScenarioName, ScenarioSpec, Timestamp,
     view::{EventView, HostView, PlanView, RunView, ScenarioView, Verb},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version words of machine output.
 pub const LIST_SCHEMA: &str = "standin.list/v1";
 pub const RUN_SCHEMA: &str = "standin.run/v1";
+pub const DIFF_SCHEMA: &str = "standin.diff/v1";
+pub const PLAN_SCHEMA: &str = "standin.plan/v1";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,7 +72,7 @@ pub struct StoredHost {
     pub status: HostView,
 }
 
-/// One change seen by a watch. Exactly one of the four is set; `deleted` names an object that is gone.
+/// One change seen by a watch. One of the four is set, or `deleted`, which names an object that is gone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WatchEvent {
@@ -76,6 +81,8 @@ pub struct WatchEvent {
     pub run: Option<RunView>,
     pub event: Option<EventView>,
     pub deleted: Option<String>,
+    /// What `deleted` is a name of.
+    pub deleted_kind: Option<Kind>,
 }
 
 /// A manifest file as its reader found it: the controller reads it again with the same code.
@@ -93,56 +100,128 @@ pub struct ApplyRequest {
     pub files: Vec<ManifestFile>,
     /// Digest that `diff` answered: refused with 409 when anything it rests on has moved since.
     pub expect: Option<String>,
-    /// Removals of replicated data that are accepted, such as `scenario/mail/root/archive`.
+    /// What is accepted to be given up, such as `scenario/mail/root/archive`.
     pub allow_destroy: Vec<String>,
     /// Store nothing, answer as if.
     pub dry_run: bool,
+    /// Take away what the same project applied before and that is not in the set any more.
+    pub prune: bool,
+    /// The project of which nothing at all is left, on purpose.
+    pub allow_empty: Option<String>,
+    pub origin: Option<Origin>,
+    /// Asks `diff` for a plan of this, to be applied later.
+    pub make_plan: bool,
+    /// The plan that is applied.
+    pub plan: Option<Plan>,
+}
+
+/// Where a set comes from, as its reader found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Origin {
+    /// Address of the git repository, without credentials.
+    pub repository: Option<String>,
+    pub commit: Option<String>,
+    /// Whether the files differ from that commit.
+    pub local_changes: bool,
+    /// What `prune` is limited to.
+    pub project: Option<String>,
+    /// Paths in the repository of the files that lie in it, by the path in the request.
+    pub paths: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ApplyResult {
+    /// `DIFF_SCHEMA`.
+    pub schema: String,
     pub changes: Vec<ObjectChange>,
     pub unchanged: usize,
+    /// Those by name.
+    pub unchanged_objects: Vec<ObjectName>,
     /// Identifies the stored state and the set it was compared with.
     pub digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One object by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ObjectChange {
+pub struct ObjectName {
     pub kind: Kind,
     pub name: String,
-    pub file: String,
-    /// `None` when the object is new.
-    pub generation_before: Option<u64>,
-    pub generation: u64,
-    pub fields: Vec<FieldChange>,
-    /// Said when a run holds the scenario: the change is in force after it.
-    pub deferred_by: Option<String>,
 }
 
+impl std::fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// What a saved plan rests on. Sealed by the controller that made it: it takes back only what it has handed out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct FieldChange {
-    /// Such as `spec.primary.spool.maxSize` or `spec.replicas[dublin].roots[+archive]`.
-    pub path: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
-    pub effect: Effect,
+pub struct Plan {
+    /// Accepted once.
+    pub id: String,
+    /// `Version::authority` of the controller.
+    pub controller: String,
+    pub made: Timestamp,
+    pub by: String,
+    pub expires: Timestamp,
+    /// Of the files and of all that goes with them.
+    pub set: String,
+    /// `ApplyResult::digest`.
+    pub digest: String,
+    pub basis: Vec<Basis>,
+    pub seal: String,
 }
 
-/// What a changed field leads to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// One object as a plan found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Effect {
-    #[default]
-    Live,
-    /// Replication starts anew; nothing is copied again that is equal.
-    Restart,
-    /// Data is compared and copied.
-    Resync,
-    Destroys,
+pub struct Basis {
+    pub kind: Kind,
+    pub name: String,
+    /// `None`: there was no such object.
+    pub generation: Option<u64>,
+    pub resource_version: Option<String>,
+    /// Set where it matters who is active.
+    pub ledger_revision: Option<u64>,
+}
+
+/// A plan with its files, as it is saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PlanFile {
+    /// `PLAN_SCHEMA`.
+    pub schema: String,
+    pub plan: Plan,
+    pub files: Vec<ManifestFile>,
+    pub prune: bool,
+    pub allow_empty: Option<String>,
+    pub origin: Option<Origin>,
+}
+
+/// Takes one object away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteRequest {
+    pub kind: Kind,
+    pub name: String,
+    /// The version that was shown: refused with 409 at any other.
+    #[serde(default)]
+    pub expect: Option<String>,
+}
+
+/// What was taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deleted {
+    pub kind: Kind,
+    pub name: String,
+    pub generation: u64,
 }
 
 /// Asks for a plan or a run.

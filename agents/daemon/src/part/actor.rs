@@ -203,6 +203,13 @@ impl Part {
         }
     }
 
+    /// Forgets index, spool and map, once this is closed: whoever takes the scenario up again compares everything. The
+    /// role, the epoch and what the roots are known by stay, and so does all the data.
+    pub async fn forget(&self) {
+        let (place, spool) = (self.place(), lock(&self.state).assignment.spool.clone());
+        let _ = tokio::task::spawn_blocking(move || place.forget(&spool)).await;
+    }
+
     /// Closes links and roots and waits until that is done. Services go on.
     pub async fn close(&self) {
         self.stop.cancel();

@@ -15,3 +15,4 @@ mod side;
 mod work;
 
 pub use actor::Part;
+pub use side::Place;

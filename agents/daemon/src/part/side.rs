@@ -1,6 +1,6 @@
 //! The side of the streams a part has open: the source of some, the target of one, or nothing.
 
-use crate::{disk::DiskError, text};
+use crate::{disk::DiskError, state::StateDirectory, text};
 use model::{
     Assignment, Direction, Epoch, MemberName, ScenarioName, Stream,
     elements::{roots::Root, spool::Spool},
@@ -73,12 +73,10 @@ pub enum Shape {
 impl SourceShape {
     pub fn of(given: &Assignment) -> Self {
         let out = given.streams.iter().filter(|stream| stream.direction == Direction::Out);
-        Self {
-            member: given.member.clone(),
-            roots: given.roots.clone(),
-            spool: given.spool.clone(),
-            targets: out.map(|stream| stream.target.clone()).collect(),
-        }
+        let mut targets: Vec<MemberName> = out.map(|stream| stream.target.clone()).collect();
+        // Replicas that only moved in their list are the same ones.
+        targets.sort();
+        Self { member: given.member.clone(), roots: given.roots.clone(), spool: given.spool.clone(), targets }
     }
 }
 
@@ -137,6 +135,18 @@ impl Place {
         match &spool.directory {
             Some(directory) => Path::new(directory).join(self.scenario.as_str()),
             None => self.directory.join("spool"),
+        }
+    }
+
+    pub fn of(state: &StateDirectory, scenario: &ScenarioName) -> Self {
+        Self { scenario: scenario.clone(), directory: state.scenario(scenario) }
+    }
+
+    /// Forgets both sides' state. What cannot be removed only takes up room. Blocks on the disk.
+    pub fn forget(&self, spool: &Spool) {
+        let forgotten = target::forget(&self.directory).and(source::forget(&self.directory, &self.spool(spool)));
+        if let Err(e) = forgotten {
+            tracing::warn!(scenario = %self.scenario, %e, "the state of a scenario that is gone could not be removed");
         }
     }
 
@@ -216,4 +226,30 @@ pub fn root_config(root: &Root) -> RootConfig {
 
 fn roots(roots: &[Root]) -> Vec<RootConfig> {
     roots.iter().map(root_config).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgetting_leaves_the_role_and_what_roots_are_known_by() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDirectory::open(&directory.path().join("state")).unwrap();
+        let (scenario, spools) = (ScenarioName::from("mail"), directory.path().join("spools"));
+        let place = Place::of(&state, &scenario);
+        std::fs::create_dir_all(spools.join("mail/segment")).unwrap();
+        std::fs::create_dir_all(&place.directory).unwrap();
+        for file in ["source.db", "source.db-wal", "target.db", "role.json", "root-data.json"] {
+            std::fs::write(place.directory.join(file), "x").unwrap();
+        }
+        assert_eq!(state.scenarios(), [scenario]);
+        place.forget(&Spool { directory: Some(spools.display().to_string()), ..Spool::default() });
+        let left = std::fs::read_dir(&place.directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["role.json", "root-data.json"]);
+        assert!(spools.exists() && !spools.join("mail").exists(), "only what is the scenario's own");
+        place.forget(&Spool::default());
+    }
 }

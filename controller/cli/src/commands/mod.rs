@@ -4,6 +4,7 @@ pub mod adopt_root;
 pub mod agent;
 pub mod apply;
 pub mod controller;
+pub mod delete;
 pub mod describe;
 pub mod diff;
 pub mod events;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Fields that hold a `model::Timestamp`, wherever they stand.
-const TIME_FIELDS: [&str; 9] = [
+const TIME_FIELDS: [&str; 10] = [
     "at",
     "started",
     "finished",
@@ -16,6 +16,7 @@ const TIME_FIELDS: [&str; 9] = [
     "createdAt",
     "expires",
     "failingSince",
+    "made",
 ];
 
 /// The value as it is shown to machines.

@@ -4,6 +4,7 @@ use super::lists::{event_cells, lag, word};
 use crate::output::{Cell, Clock, Style, Table, Tone, amount, style::tone_of_health, time::utc};
 use model::{
     Role, Timestamp,
+    object::AppliedFrom,
     view::{Condition, EventView, MemberView, RunView, ScenarioState, ScenarioView},
 };
 use wire::api::{StoredHost, StoredScenario};
@@ -33,6 +34,7 @@ pub fn scenario(item: &StoredScenario, events: &[EventView], clock: &Clock, styl
     let mut page = Page { lines: vec![heading.trim_end().to_owned()], style };
     page.lines.push(state_line(item, style));
     page.lines.push(active_line(status, clock));
+    page.lines.extend(from_line(item.metadata.applied_from.as_ref(), clock));
     if let Some(suspended) = &item.ledger.suspended {
         page.lines.push(format!("  suspended by {}: {}", suspended.by, suspended.reason));
     }
@@ -69,6 +71,14 @@ fn active_line(status: &ScenarioView, clock: &Clock) -> String {
     let since = active.since.map(|at| format!(" since {}, {}", clock.full(at), clock.ago(at))).unwrap_or_default();
     let cause = if active.cause.is_empty() { String::new() } else { format!(", by {}", active.cause) };
     format!("  active on {}, {}{home}{since}{cause}{reverse}{run}", active.host, active.member)
+}
+
+/// Which commit says so, and who applied it.
+fn from_line(from: Option<&AppliedFrom>, clock: &Clock) -> Option<String> {
+    let from = from?;
+    let parts = [from.repository.clone(), from.commit_in_words(), from.place(), Some(format!("by {}", from.by))];
+    let told: Vec<String> = parts.into_iter().flatten().collect();
+    Some(format!("  from {}, {}", told.join("  "), clock.ago(from.at)))
 }
 
 fn conditions(conditions: &[Condition], clock: &Clock) -> Table {
@@ -224,6 +234,7 @@ pub fn host(
     page.lines.push(format!("  {state}{version}{}", seen.unwrap_or_default()));
     page.lines.push(format!("  replication address {}", item.spec.replication_endpoint()));
     page.lines.extend(status.key.iter().map(|key| format!("  key {key}")));
+    page.lines.extend(from_line(item.metadata.applied_from.as_ref(), clock));
     let mut parts = Table::new(&["SCENARIO", "MEMBER", "ROLE", "STREAM", "LAG"]).indented(2);
     for scenario in uses {
         for member in scenario.status.members.iter().filter(|member| member.host.0 == *name) {

@@ -1,28 +1,87 @@
 //! What an apply changes, and what each change leads to.
 
-use crate::output::{Cell, Style, Table, Tone, amount};
+use super::effect;
+use crate::{
+    exit::Outcome,
+    output::{Cell, Style, Table, Tone, amount, machine},
+};
+use serde_json::Value;
 use wire::api::{ApplyResult, Effect, FieldChange, ObjectChange};
 
-pub fn lines(result: &ApplyResult, style: Style) -> Vec<String> {
-    let mut lines = Vec::new();
-    for change in &result.changes {
-        lines.push(heading(change, style));
-        lines.extend(fields(change, style));
+/// What was compared, and how it is to be shown.
+pub struct Compared<'a> {
+    pub result: &'a ApplyResult,
+    /// What two states of a repository are called; `None` when it is the controller's.
+    pub between: Option<(&'a str, &'a str)>,
+    /// Only what the changes lead to.
+    pub effect_only: bool,
+}
+
+impl<'a> Compared<'a> {
+    /// With what the controller has.
+    pub fn stored(result: &'a ApplyResult) -> Self {
+        Self { result, between: None, effect_only: false }
     }
-    if result.unchanged > 0 {
-        lines.push(format!("  {} unchanged", amount::plural(result.unchanged, "object")));
+}
+
+pub fn lines(compared: &Compared<'_>, style: Style) -> Vec<String> {
+    let Compared { result, between, effect_only } = compared;
+    let mut lines = Vec::new();
+    if let Some((base, head)) = between {
+        lines.push(format!("from {base} to {head}"));
+    }
+    if !effect_only {
+        for change in &result.changes {
+            lines.push(heading(change, between.is_some(), style));
+            lines.extend(fields(change, style));
+        }
+        if result.unchanged > 0 {
+            lines.push(format!("  {} unchanged", amount::plural(result.unchanged, "object")));
+        }
     }
     if result.changes.is_empty() {
         return lines;
     }
-    lines.extend([String::new(), format!("{} to change", amount::plural(result.changes.len(), "object"))]);
-    let destroys = count(result, Effect::Destroys);
-    if destroys > 0 {
-        let changes =
-            if destroys == 1 { "One change destroys data".into() } else { format!("{destroys} changes destroy data") };
-        lines.push(style.paint(Tone::Bad, &format!("{changes}: apply needs --allow-destroy for each")));
+    for part in [effects(result, style), sum(result, style)] {
+        if !lines.is_empty() && !part.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(part);
     }
     lines
+}
+
+fn effects(result: &ApplyResult, style: Style) -> Vec<String> {
+    let mut table = Table::new(&[]).without_header().indented(2);
+    for (name, said) in effect::lines(&result.changes) {
+        for (at, sentence) in said.into_iter().enumerate() {
+            table.row(vec![Cell::from(if at == 0 { name.as_str() } else { "" }), sentence.into()]);
+        }
+    }
+    if table.is_empty() {
+        return Vec::new();
+    }
+    let title = [style.paint(Tone::Strong, "Effect")];
+    title.into_iter().chain(table.render(style)).collect()
+}
+
+fn sum(result: &ApplyResult, style: Style) -> Vec<String> {
+    let gone = result.changes.iter().filter(|change| change.removed).count();
+    let mut line = format!("{} to change, {gone} to delete.", amount::plural(result.changes.len() - gone, "object"));
+    let mut items: Vec<&str> = result.changes.iter().flat_map(ObjectChange::gives_up).collect();
+    items.sort_unstable();
+    items.dedup();
+    if items.is_empty() {
+        return vec![line];
+    }
+    let changes = if items.len() == 1 {
+        "One change destroys data".into()
+    } else {
+        format!("{} changes destroy data", items.len())
+    };
+    line = format!("{line} {}", style.paint(Tone::Bad, &format!("{changes}: apply will need")));
+    let flags = items.iter().map(|item| format!("  --allow-destroy {item}"));
+    std::iter::once(line).chain(flags).collect()
 }
 
 /// How many fields have this effect.
@@ -31,30 +90,39 @@ pub fn count(result: &ApplyResult, effect: Effect) -> usize {
 }
 
 fn sign(change: &ObjectChange) -> &'static str {
-    if change.generation_before.is_none() { "+" } else { "~" }
+    match change.outcome() {
+        "created" => "+",
+        "removed" => "-",
+        _ => "~",
+    }
 }
 
-fn heading(change: &ObjectChange, style: Style) -> String {
+fn heading(change: &ObjectChange, offline: bool, style: Style) -> String {
     let name = format!("{} {}/{}", sign(change), change.kind, change.name);
-    let (tone, about) = match change.generation_before {
-        None => (Tone::Good, format!("new, {}", change.file)),
-        Some(before) => (Tone::Warn, format!("generation {before} -> {}, {}", change.generation, change.file)),
+    let (before, after) = (change.generation_before.unwrap_or_default(), change.generation);
+    let (tone, about) = match change.outcome() {
+        "created" => (Tone::Good, "new".to_owned()),
+        "removed" if offline => (Tone::Bad, "gone".to_owned()),
+        "removed" => (Tone::Bad, format!("generation {before}, gone")),
+        _ if offline => (Tone::Warn, String::new()),
+        _ if before == after => (Tone::Warn, format!("generation {before}")),
+        _ => (Tone::Warn, format!("generation {before} -> {after}")),
     };
-    let deferred = change.deferred_by.as_ref().map(|run| format!(", in force after run {run}")).unwrap_or_default();
-    format!(
-        "{}{}{about}{deferred}",
-        style.paint(tone, &name),
-        " ".repeat(52_usize.saturating_sub(name.chars().count()).max(3))
-    )
+    let deferred = change.deferred_by.as_ref().map(|run| format!("in force after run {run}")).unwrap_or_default();
+    let parts: Vec<&str> = [&about, &change.file, &deferred].into_iter().map(String::as_str).collect();
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let gap = " ".repeat(52_usize.saturating_sub(name.chars().count()).max(3));
+    format!("{}{gap}{}", style.paint(tone, &name), parts.join(", "))
 }
 
 fn fields(change: &ObjectChange, style: Style) -> Vec<String> {
     let mut table = Table::new(&[]).without_header().indented(4);
     for field in &change.fields {
-        let mut row = vec![field.path.as_str().into(), Cell::from(values(field))];
+        let path = if field.path.is_empty() { "the whole object" } else { field.path.as_str() };
+        let mut row = vec![path.into(), Cell::from(values(field))];
         // Everything in a new object is new: an effect would say nothing.
         if change.generation_before.is_some() {
-            row.push(effect(field.effect));
+            row.push(Cell::toned(tone(field.effect), effect::of_field(field)));
         }
         table.row(row);
     }
@@ -70,12 +138,11 @@ fn values(field: &FieldChange) -> String {
     }
 }
 
-fn effect(effect: Effect) -> Cell {
+fn tone(effect: Effect) -> Tone {
     match effect {
-        Effect::Live => Cell::toned(Tone::Good, "live"),
-        Effect::Restart => Cell::toned(Tone::Warn, "restart"),
-        Effect::Resync => Cell::toned(Tone::Warn, "resync"),
-        Effect::Destroys => Cell::toned(Tone::Bad, "DESTROYS"),
+        Effect::Live => Tone::Good,
+        Effect::Restart | Effect::Resync => Tone::Warn,
+        Effect::Destroys => Tone::Bad,
     }
 }
 
@@ -83,9 +150,9 @@ fn effect(effect: Effect) -> Cell {
 pub fn applied(result: &ApplyResult, style: Style) -> Vec<String> {
     let mut table = Table::new(&[]).without_header();
     for change in &result.changes {
-        let what = match change.generation_before {
-            None => "created".to_owned(),
-            Some(_) => format!("changed, generation {}", change.generation),
+        let what = match change.outcome() {
+            "changed" => format!("changed, generation {}", change.generation),
+            other => other.to_owned(),
         };
         let deferred = change.deferred_by.as_ref().map(|run| format!(", in force after run {run}")).unwrap_or_default();
         let name = format!("{} {}/{}", sign(change), change.kind, change.name);
@@ -98,61 +165,33 @@ pub fn applied(result: &ApplyResult, style: Style) -> Vec<String> {
     lines
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::Kind;
-
-    fn result() -> ApplyResult {
-        let field = |path: &str, before: Option<&str>, after: Option<&str>, effect| FieldChange {
-            path: path.into(),
-            before: before.map(str::to_owned),
-            after: after.map(str::to_owned),
-            effect,
-        };
-        let mail = ObjectChange {
-            kind: Kind::Scenario,
-            name: "mail".into(),
-            file: "scenarios/mail.yaml".into(),
-            generation_before: Some(14),
-            generation: 15,
-            fields: vec![
-                field("spec.primary.spool.maxSize", Some("40GiB"), Some("80GiB"), Effect::Live),
-                field("spec.primary.roots[+archive]", None, Some("/srv/archive"), Effect::Resync),
-                field("spec.primary.roots[-old]", Some("/srv/old"), None, Effect::Destroys),
-            ],
-            deferred_by: Some("r-7q4k".into()),
-        };
-        let host = ObjectChange {
-            kind: Kind::Host,
-            name: "mx3".into(),
-            file: "hosts.yaml".into(),
-            generation_before: None,
-            generation: 1,
-            fields: vec![field("spec.replicationAddress", None, Some("10.0.0.3"), Effect::Live)],
-            deferred_by: None,
-        };
-        ApplyResult { changes: vec![mail, host], unchanged: 11, digest: String::new() }
+/// The same for machines: every object with its outcome, the unchanged ones too.
+pub fn machine(compared: &Compared<'_>) -> Outcome<Value> {
+    let mut value = machine::value(compared.result)?;
+    if let Some(Value::Array(changes)) = value.get_mut("changes") {
+        for (shown, change) in changes.iter_mut().zip(&compared.result.changes) {
+            shown["outcome"] = change.outcome().into();
+        }
     }
-
-    #[test]
-    fn a_diff() {
-        insta::assert_snapshot!(lines(&result(), Style::default()).join("\n"));
+    if let Some(Value::Array(unchanged)) = value.get_mut("unchangedObjects") {
+        unchanged.iter_mut().for_each(|shown| shown["outcome"] = "unchanged".into());
     }
-
-    #[test]
-    fn what_was_applied() {
-        let expected = [
-            "~ Scenario/mail   changed, generation 15, in force after run r-7q4k",
-            "+ Host/mx3        created",
-            "  11 unchanged",
-        ];
-        assert_eq!(applied(&result(), Style::default()), expected);
+    if let Some((base, head)) = compared.between {
+        only_the_controllers(&mut value);
+        (value["base"], value["head"]) = (base.into(), head.into());
     }
+    Ok(value)
+}
 
-    #[test]
-    fn nothing_to_do() {
-        let same = ApplyResult { unchanged: 3, ..ApplyResult::default() };
-        assert_eq!(lines(&same, Style::default()), ["  3 objects unchanged"]);
+/// Takes out what files alone do not tell.
+fn only_the_controllers(value: &mut Value) {
+    let Some(fields) = value.as_object_mut() else { return };
+    fields.shift_remove("digest");
+    for change in fields.get_mut("changes").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(change) = change.as_object_mut() else { continue };
+        ["generation", "generationBefore", "deferredBy"].iter().for_each(|name| drop(change.shift_remove(*name)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,11 @@
 pub mod comparison;
 pub mod describe;
 pub mod diff;
+pub mod effect;
 pub mod failure;
 pub mod field;
 pub mod lists;
+pub mod markdown;
 pub mod plan;
 pub mod run;
 pub mod stream;

@@ -8,13 +8,19 @@ use axum::{
 };
 use model::view::{PlanView, RunView};
 use std::sync::Arc;
-use wire::api::{AbortRequest, ApplyRequest, ApplyResult, ResumeRequest, RunRequest, Token, TokenRequest};
+use wire::api::{
+    AbortRequest, ApplyRequest, ApplyResult, DeleteRequest, Deleted, ResumeRequest, RunRequest, Token, TokenRequest,
+};
 
 type Shared = State<Arc<Hub>>;
 type Answer<T> = Result<Json<T>, Refusal>;
 
-pub async fn diff(State(hub): Shared, Sent(request): Sent<ApplyRequest>) -> Answer<ApplyResult> {
-    apply::diff(&hub, request).await.map(Json)
+pub async fn diff(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<ApplyRequest>,
+) -> Answer<ApplyResult> {
+    apply::diff(&hub, request, &by).await.map(Json)
 }
 
 pub async fn apply(
@@ -24,6 +30,15 @@ pub async fn apply(
 ) -> Answer<ApplyResult> {
     let own = Arc::clone(&hub);
     hub.detached(async move { apply::apply(&own, request, &by).await }).await.map(Json)
+}
+
+pub async fn delete(
+    State(hub): Shared,
+    Extension(Person(by)): Extension<Person>,
+    Sent(request): Sent<DeleteRequest>,
+) -> Answer<Deleted> {
+    let own = Arc::clone(&hub);
+    hub.detached(async move { apply::delete(&own, request, &by).await }).await.map(Json)
 }
 
 pub async fn plan(

@@ -32,6 +32,7 @@ pub(super) fn router(hub: Arc<Hub>, stop: CancellationToken) -> Router {
         .route("/v1/watch", get(move |state, query| watch(state, query, stop.clone())))
         .route("/v1/diff", post(changes::diff))
         .route("/v1/apply", post(changes::apply))
+        .route("/v1/delete", post(changes::delete))
         .route("/v1/plans", post(changes::plan))
         .route("/v1/tokens", post(changes::token))
         .fallback(|uri: Uri| async move { Refusal::missing(format!("there is no {}", uri.path())) })

@@ -7,6 +7,7 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::stream::{self, Stream, StreamExt};
+use model::Kind;
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -98,7 +99,10 @@ fn data(change: &WatchEvent) -> Event {
 }
 
 fn wanted(query: &WatchQuery, change: &WatchEvent) -> bool {
+    let deleted = |kind| change.deleted.as_deref().filter(|_| change.deleted_kind == Some(kind));
     let name = match query.kind {
+        WatchKind::Scenario if change.deleted.is_some() => deleted(Kind::Scenario),
+        WatchKind::Host if change.deleted.is_some() => deleted(Kind::Host),
         WatchKind::Scenario => change.scenario.as_ref().map(|scenario| scenario.metadata.name.as_str()),
         WatchKind::Host => change.host.as_ref().map(|host| host.metadata.name.as_str()),
         WatchKind::Run => change.run.as_ref().map(|run| run.id.as_str()),

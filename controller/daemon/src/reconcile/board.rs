@@ -19,6 +19,16 @@ pub struct Board {
     pub scenarios: BTreeMap<ScenarioName, Entry>,
     /// What was published to each host last.
     pub specs: BTreeMap<HostName, AgentSpec>,
+    /// Scenarios that were deleted: one that comes back must not forget who was active.
+    pub former: BTreeMap<ScenarioName, Former>,
+}
+
+/// What is kept of a deleted scenario.
+#[derive(Clone)]
+pub struct Former {
+    pub stored: StoredLedger,
+    pub generation: u64,
+    pub spec: ScenarioSpec,
 }
 
 /// One scenario.
@@ -91,12 +101,32 @@ impl Board {
                 self.host_metadata.insert(name, metadata);
             }
             Object::Scenario(metadata, spec) => {
-                let entry = self.scenarios.entry(ScenarioName::from(metadata.name.as_str())).or_default();
+                let name = ScenarioName::from(metadata.name.as_str());
+                self.former.remove(&name);
+                let entry = self.scenarios.entry(name).or_default();
                 entry.metadata = metadata;
                 entry.spec = spec;
                 if let Some(ledger) = ledger {
                     entry.stored = ledger;
                 }
+            }
+        }
+    }
+
+    /// Takes a stored removal over.
+    pub fn drop_object(&mut self, object: &Object) {
+        match object.kind() {
+            Kind::Host => {
+                let name = HostName::from(object.name());
+                self.hosts.remove(&name);
+                self.host_metadata.remove(&name);
+                self.host_views.remove(&name);
+            }
+            Kind::Scenario => {
+                let name = ScenarioName::from(object.name());
+                let Some(entry) = self.scenarios.remove(&name) else { return };
+                let former = Former { generation: entry.generation(), stored: entry.stored, spec: entry.spec };
+                self.former.insert(name, former);
             }
         }
     }

@@ -1,15 +1,17 @@
 //! A controller that starts: everything from the store, runs taken up where their logs end.
 
 use super::{
-    board::{Board, Current, observed, settings},
-    publish::publish_hosts,
+    board::{Board, Current, Former, observed, settings},
+    publish::{publish_hosts, withdraw},
     tick::turn,
 };
 use crate::{
     hub::Hub,
     reconcile::shown,
     store::{
-        StoreError, agents, ledgers, objects, reports,
+        StoreError, agents,
+        ledgers::{self, StoredLedger},
+        objects, reports,
         runs::{self, OpenRun},
         specs, views,
     },
@@ -17,6 +19,7 @@ use crate::{
 use engine::{Event, Plan, Run};
 use model::{ScenarioName, ScenarioSpec};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 
 /// Why a controller could not take up its work.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,7 @@ pub async fn load(hub: &Hub) -> Result<(), LoadError> {
     for name in &names {
         turn(hub, &mut board, name).await?;
     }
+    withdraw(hub, &mut board, &observed(hub)).await?;
     Ok(publish_hosts(hub, &mut board, &observed(hub)).await?)
 }
 
@@ -60,6 +64,22 @@ async fn load_scenarios(hub: &Hub, board: &mut Board) -> Result<(), LoadError> {
         board.take(object, ledgers.remove(&name).filter(|_| scenario));
         if let Some(entry) = board.scenarios.get_mut(&name).filter(|_| scenario) {
             entry.view = views.remove(&name).unwrap_or_default();
+        }
+    }
+    load_former(hub, board, ledgers).await
+}
+
+/// Ledgers without a scenario are those of deleted ones.
+async fn load_former(
+    hub: &Hub,
+    board: &mut Board,
+    ledgers: BTreeMap<ScenarioName, StoredLedger>,
+) -> Result<(), LoadError> {
+    for (name, stored) in ledgers {
+        let key = name.clone();
+        let last = hub.store.reading(move |c| objects::last_scenario(c, key.as_str())).await?;
+        if let Some((generation, spec)) = last {
+            board.former.insert(name, Former { stored, generation, spec });
         }
     }
     Ok(())

@@ -38,6 +38,16 @@ pub async fn publish(hub: &Hub, board: &mut Board, name: &ScenarioName, seen: &O
     send(hub, board, changed.into_values().collect()).await
 }
 
+/// Takes deleted scenarios out of every spec: their agents stop, keep the data and forget the rest.
+pub async fn withdraw(hub: &Hub, board: &mut Board, seen: &Observed) -> Result<(), StoreError> {
+    let gone = |name: &ScenarioName| !board.scenarios.contains_key(name);
+    let concerned = board.specs.iter().filter(|(_, spec)| spec.scenarios.keys().any(gone));
+    let mut changed: Vec<AgentSpec> = concerned.map(|(host, spec)| next(host, Some(spec), seen)).collect();
+    changed.iter_mut().for_each(|spec| spec.scenarios.retain(|name, _| !gone(name)));
+    changed.retain(|spec| !is_held(board, spec));
+    send(hub, board, changed).await
+}
+
 /// Gives every known host a spec, if only an empty one: an agent rests until it has heard from its controller.
 pub async fn publish_hosts(hub: &Hub, board: &mut Board, seen: &Observed) -> Result<(), StoreError> {
     let joined = hub.keys();

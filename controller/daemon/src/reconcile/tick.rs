@@ -5,7 +5,7 @@ use super::{
     board::{Board, observed},
     hosts::show_hosts,
     outdated,
-    publish::{publish, publish_hosts},
+    publish::{publish, publish_hosts, withdraw},
     show::show,
 };
 use crate::{
@@ -98,6 +98,7 @@ async fn turn_of_hosts(hub: &Hub, all: bool) -> Result<(), StoreError> {
     let mut board = hub.board.lock().await;
     show_hosts(hub, &mut board);
     if all {
+        withdraw(hub, &mut board, &observed(hub)).await?;
         publish_hosts(hub, &mut board, &observed(hub)).await?;
     }
     drop(board);

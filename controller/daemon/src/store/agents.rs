@@ -23,6 +23,12 @@ pub fn put(c: &Connection, host: &HostName, agent: &StoredAgent) -> Result<(), S
     Ok(())
 }
 
+/// Forgets the key of a host: whoever shows it is nobody.
+pub fn remove(c: &Connection, host: &HostName) -> Result<(), StoreError> {
+    c.execute("DELETE FROM agents WHERE host = ?1", [host.as_str()])?;
+    Ok(())
+}
+
 pub fn all(c: &Connection) -> Result<BTreeMap<HostName, StoredAgent>, StoreError> {
     let mut statement = c.prepare_cached("SELECT host, key, certificate, joined_at FROM agents")?;
     let rows = statement.query_map([], |row| {

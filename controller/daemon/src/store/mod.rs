@@ -10,6 +10,7 @@ mod error;
 pub mod events;
 pub mod ledgers;
 pub mod objects;
+pub mod plans;
 pub mod reports;
 pub mod runs;
 mod schema;

@@ -45,6 +45,22 @@ pub fn put(c: &Connection, object: &Object) -> Result<u64, StoreError> {
     Ok(version)
 }
 
+/// Stores what is known of an object beside what people wrote; its version stays.
+pub fn put_metadata(c: &Connection, object: &Object) -> Result<(), StoreError> {
+    let (kind, metadata) = (object.kind().as_str(), text("metadata", object.metadata())?);
+    c.execute("UPDATE objects SET metadata = ?3 WHERE kind = ?1 AND name = ?2", (kind, object.name(), metadata))?;
+    Ok(())
+}
+
+/// Removes an object. Generations of a scenario stay: runs and events name them, and it may come back.
+pub fn remove(c: &Connection, kind: Kind, name: &str) -> Result<(), StoreError> {
+    c.execute("DELETE FROM objects WHERE kind = ?1 AND name = ?2", (kind.as_str(), name))?;
+    if kind != Kind::Scenario {
+        c.execute("DELETE FROM generations WHERE kind = ?1 AND name = ?2", (kind.as_str(), name))?;
+    }
+    Ok(())
+}
+
 /// Every object, hosts first, by name.
 pub fn all(c: &Connection) -> Result<Vec<Object>, StoreError> {
     let query =
@@ -59,6 +75,22 @@ pub fn scenario_at(c: &Connection, name: &str, generation: u64) -> Result<Option
     let query = "SELECT spec FROM generations WHERE kind = 'Scenario' AND name = ?1 AND generation = ?2";
     let found: Option<String> = c.query_row(query, (name, generation), |row| row.get(0)).optional()?;
     found.map(|spec| parse("a scenario", &spec)).transpose()
+}
+
+/// The last generation of a scenario, stored or deleted.
+pub fn last_scenario(c: &Connection, name: &str) -> Result<Option<(u64, ScenarioSpec)>, StoreError> {
+    let query =
+        "SELECT generation, spec FROM generations WHERE kind = 'Scenario' AND name = ?1 ORDER BY generation DESC";
+    let found: Option<(u64, String)> = c.query_row(query, [name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    found.map(|(generation, spec)| Ok((generation, parse("a scenario", &spec)?))).transpose()
+}
+
+/// An object as it was at one generation; of its metadata only the name is known.
+pub fn at(c: &Connection, kind: Kind, name: &str, generation: u64) -> Result<Option<Object>, StoreError> {
+    let query = "SELECT spec FROM generations WHERE kind = ?1 AND name = ?2 AND generation = ?3";
+    let found: Option<String> = c.query_row(query, (kind.as_str(), name, generation), |row| row.get(0)).optional()?;
+    let metadata = || Metadata { name: name.to_owned(), generation: Some(generation), ..Metadata::default() };
+    found.map(|spec| typed(kind.as_str(), metadata(), &spec)).transpose()
 }
 
 struct Columns {
@@ -91,9 +123,13 @@ fn object(columns: Columns) -> Result<Object, StoreError> {
         created_at: Some(model::Timestamp(columns.created_at)),
         ..parse("metadata", &columns.metadata)?
     };
-    if columns.kind == Kind::Host.as_str() {
-        Ok(Object::Host(metadata, parse::<HostSpec>("a host", &columns.spec)?))
+    typed(&columns.kind, metadata, &columns.spec)
+}
+
+fn typed(kind: &str, metadata: Metadata, spec: &str) -> Result<Object, StoreError> {
+    if kind == Kind::Host.as_str() {
+        Ok(Object::Host(metadata, parse::<HostSpec>("a host", spec)?))
     } else {
-        Ok(Object::Scenario(metadata, parse::<ScenarioSpec>("a scenario", &columns.spec)?))
+        Ok(Object::Scenario(metadata, parse::<ScenarioSpec>("a scenario", spec)?))
     }
 }

@@ -40,11 +40,13 @@ CREATE TABLE views(scenario TEXT PRIMARY KEY, json TEXT NOT NULL);
 pub fn ensure(connection: &mut Connection, program: &str) -> Result<(), StoreError> {
     match stored(connection)? {
         Some((found, program)) if found > SCHEMA_VERSION => {
-            Err(StoreError::Newer { found, supported: SCHEMA_VERSION, program })
+            return Err(StoreError::Newer { found, supported: SCHEMA_VERSION, program });
         }
-        Some(_) => Ok(()),
-        None => create(connection, program),
+        Some(_) => {}
+        None => create(connection, program)?,
     }
+    // Tables that an older program does not miss are added without a new version.
+    Ok(connection.execute_batch(super::plans::TABLES)?)
 }
 
 fn stored(connection: &Connection) -> Result<Option<(i64, String)>, StoreError> {

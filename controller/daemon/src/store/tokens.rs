@@ -51,3 +51,9 @@ pub fn take(c: &Connection, id: &str, now: Timestamp) -> Result<bool, StoreError
     let statement = "UPDATE tokens SET used = ?2 WHERE id = ?1 AND used IS NULL AND expires > ?2";
     Ok(c.execute(statement, (id, now.0))? == 1)
 }
+
+/// Takes back every token that a host could still join with.
+pub fn remove_of(c: &Connection, host: &HostName) -> Result<(), StoreError> {
+    c.execute("DELETE FROM tokens WHERE host = ?1", [host.as_str()])?;
+    Ok(())
+}

@@ -13,6 +13,11 @@ pub fn put(c: &Connection, scenario: &ScenarioName, view: &ScenarioView) -> Resu
     Ok(())
 }
 
+pub fn remove(c: &Connection, scenario: &ScenarioName) -> Result<(), StoreError> {
+    c.execute("DELETE FROM views WHERE scenario = ?1", [scenario.as_str()])?;
+    Ok(())
+}
+
 pub fn all(c: &Connection) -> Result<BTreeMap<ScenarioName, ScenarioView>, StoreError> {
     let mut statement = c.prepare_cached("SELECT scenario, json FROM views")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

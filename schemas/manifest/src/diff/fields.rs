@@ -1,6 +1,6 @@
 //! Compares objects as plain values, field by field; lists of objects by `name`.
 
-use super::{FieldChange, effect};
+use super::{FieldChange, secret};
 use model::Object;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,7 @@ pub fn of(object: &Object) -> Map<String, Value> {
 }
 
 /// All changes between two objects. With `created`, `before` only holds defaults and no data is concerned.
+/// What each leads to is not said here.
 pub fn compare(before: &Map<String, Value>, after: &Map<String, Value>, created: bool) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     let mut walk = Walk { changes: &mut changes, created };
@@ -79,13 +80,17 @@ impl Walk<'_> {
     }
 
     fn change(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
-        self.push(path.to_owned(), before.and_then(shown), after.and_then(shown));
+        let show = |value: Option<&Value>| value.and_then(|value| shown_at(path, value));
+        let (before_text, after_text) = (show(before), show(after));
+        // Two values that look the same are still two: a secret, say, that was replaced.
+        let replaced = before_text.is_some() && before_text == after_text;
+        let after_text = if replaced { after_text.map(|text| format!("{text}, changed")) } else { after_text };
+        self.push(path.to_owned(), before_text, after_text);
     }
 
     fn push(&mut self, path: String, before: Option<String>, after: Option<String>) {
         let before = before.filter(|_| !self.created);
-        let effect = if self.created { super::Effect::Live } else { effect::of(&path) };
-        self.changes.push(FieldChange { path, before, after, effect });
+        self.changes.push(FieldChange { path, before, after, ..FieldChange::default() });
     }
 }
 
@@ -114,11 +119,20 @@ fn name(item: &Value) -> &str {
     item.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A value in one line, unless it may be a secret.
+fn shown_at(path: &str, value: &Value) -> Option<String> {
+    let text = shown(value)?;
+    Some(if secret::is_secret(path) { "(secret)".to_owned() } else { text })
+}
+
 /// A value in one line. An object in a list is shown by what it is about.
 fn shown(value: &Value) -> Option<String> {
+    if let Some(name) = secret::reference(value) {
+        return Some(format!("(secret {name})"));
+    }
     match value {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(secret::without_credentials(text)),
         Value::Array(items) => Some(format!("[{}]", items.iter().filter_map(shown).collect::<Vec<_>>().join(", "))),
         Value::Object(fields) => {
             ["path", "host"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str)).map(str::to_owned).or_else(

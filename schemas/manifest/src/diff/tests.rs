@@ -59,12 +59,12 @@ fn each_change_has_its_path_and_effect() {
         changes("  replicas:\n", spool),
         [
             ("spec.primary.spool.directory".into(), None, text("/var/spool/x"), Effect::Restart),
-            ("spec.primary.spool.maxSize".into(), text("10GiB"), text("20GiB"), Effect::Live),
+            ("spec.primary.spool.maxSize".into(), text("10GiB"), text("20GiB"), Effect::Restart),
         ]
     );
     assert_eq!(
         changes("exclude: [tmp]", "exclude: [tmp, log]"),
-        [("spec.primary.roots[config].exclude".into(), text("[tmp]"), text("[tmp, log]"), Effect::Resync)]
+        [("spec.primary.roots[config].exclude".into(), text("[tmp]"), text("[tmp, log]"), Effect::Destroys)]
     );
     assert_eq!(
         changes("path: /srv/config", "path: /srv/other"),
@@ -75,6 +75,84 @@ fn each_change_has_its_path_and_effect() {
         [("metadata.labels.tier".into(), None, text("gold"), Effect::Live)]
     );
     assert_eq!(changes("host: mx2", "host: mx2\n      spool: {minDiskFree: 1GiB}").len(), 1);
+}
+
+#[test]
+fn what_a_change_leads_to_depends_on_who_is_active() {
+    let (old, mut new) = (object(MAIL), object(MAIL));
+    let Object::Scenario(_, spec) = &mut new else { panic!() };
+    spec.primary.spool.max_size = Size::gib(20);
+    spec.replicas[0].spool.max_size = Size::gib(30);
+    let at = |active: &str| -> Vec<Effect> {
+        diff_at(Some(&old), &new, &active.into()).into_iter().map(|change| change.effect).collect()
+    };
+    assert_eq!(at("primary"), [Effect::Restart, Effect::Live], "a standby's spool waits for its turn");
+    assert_eq!(at("dublin"), [Effect::Live, Effect::Restart]);
+}
+
+#[test]
+fn the_data_at_stake_is_named() {
+    let (old, mut new) = (object(MAIL), object(MAIL));
+    let Object::Scenario(_, spec) = &mut new else { panic!() };
+    spec.primary.roots.remove(1);
+    spec.replicas[0].roots.remove(1);
+    spec.replicas[0].roots[0].path = "/srv/elsewhere".to_owned();
+    let changes = diff(Some(&old), &new);
+    let stakes: Vec<_> = changes
+        .iter()
+        .map(|change| {
+            let stake = change.stake.clone().unwrap();
+            let names = |names: Vec<String>| names.join(" ");
+            let roots = names(stake.roots.into_iter().map(|root| root.0).collect());
+            (roots, names(stake.members.into_iter().map(|member| member.0).collect()), change.gives_up.as_deref())
+        })
+        .collect();
+    let config = ("config".to_owned(), "dublin".to_owned(), Some("scenario/mail/root/config"));
+    assert_eq!(stakes, [config.clone(), ("mailboxes".to_owned(), "dublin".to_owned(), None), config]);
+    assert!(changes.iter().all(|change| change.stake.as_ref().unwrap().bytes.is_none()), "unknown, not 0");
+}
+
+#[test]
+fn fewer_excludes_are_copied_and_more_are_removed() {
+    let exclude = |to: &str| changes("exclude: [tmp]", to).remove(0).3;
+    assert_eq!(exclude("exclude: []"), Effect::Resync);
+    assert_eq!(exclude("exclude: [log]"), Effect::Destroys);
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let labelled = "metadata: {name: mail, annotations: {api-token: s3cr3t, wiki: 'https://u:p4ss@w.example/'}}";
+    let (old, new) = (
+        object(&MAIL.replace("metadata: {name: mail}", &labelled.replace("s3cr3t", "0ld"))),
+        object(&MAIL.replace("metadata: {name: mail}", labelled)),
+    );
+    let changes = diff(Some(&old), &new);
+    assert_eq!(
+        (changes[0].before.as_deref(), changes[0].after.as_deref()),
+        (Some("(secret)"), Some("(secret), changed"))
+    );
+    let shown = format!("{:?}", diff(None, &new));
+    assert!(!shown.contains("s3cr3t") && !shown.contains("p4ss") && shown.contains("w.example"), "{shown}");
+}
+
+#[test]
+fn two_sets_are_compared_by_kind_and_name() {
+    let (old, mut new) = (object(MAIL), object(MAIL));
+    let mut gone = object(MAIL);
+    gone.metadata_mut().name = "gone".to_owned();
+    let Object::Scenario(_, spec) = &mut new else { panic!() };
+    spec.description = Some("new".to_owned());
+    let side = |object| Sided { object, file: "a.yaml" };
+    let (changes, unchanged) = between(&[side(&old), side(&gone)], &[side(&new)], false);
+    let seen = |changes: &[ObjectChange]| -> Vec<_> {
+        changes.iter().map(|c| (c.name.clone(), c.outcome(), c.effect(), c.gives_up().join(" "))).collect()
+    };
+    assert_eq!(seen(&changes)[0], ("mail".into(), "changed", Effect::Live, String::new()));
+    assert_eq!(seen(&changes)[1], ("gone".into(), "removed", Effect::Live, String::new()), "nothing without --prune");
+    assert!(unchanged.is_empty());
+    let (changes, unchanged) = between(&[side(&old), side(&gone)], &[side(&old)], true);
+    assert_eq!(seen(&changes), [("gone".into(), "removed", Effect::Destroys, "scenario/gone/all".into())]);
+    assert_eq!(unchanged.len(), 1);
 }
 
 #[test]
