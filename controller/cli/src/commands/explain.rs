@@ -53,7 +53,6 @@ fn listed(cx: &mut Context, args: &Explain) -> Outcome {
         return Ok(Exit::Done);
     }
     codes::ALL.iter().for_each(|(code, title, _)| cx.out.line(&format!("{code}  {title}")));
-    cx.hint("fields are explained too: standin explain scenario");
     Ok(Exit::Done)
 }
 
