@@ -4,8 +4,8 @@ use crate::{
     client::Client,
     commands::{
         adopt_root, agent, apply, config, context, controller, delete, describe, diff, events, explain, failover,
-        follow, get, plan, resume, run, schema, status, suspend, switchback, switchover, sync, token, validate,
-        version,
+        follow, get, init, plan, render, resume, run, schema, status, suspend, switchback, switchover, sync, token,
+        validate, version,
     },
     context::{Context, command_line},
     contexts::Asked,
@@ -104,7 +104,9 @@ pub enum Asks {
 /// Verbs that need no controller, and the daemons.
 #[derive(Debug, clap::Subcommand)]
 pub enum Here {
+    Init(init::Init),
     Validate(validate::Validate),
+    Render(render::Render),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Config(config::Config),
@@ -184,7 +186,9 @@ pub fn carry_out(cx: &mut Context, command: Command) -> Outcome {
 impl Here {
     fn run(self, cx: &mut Context) -> Outcome {
         match self {
+            Here::Init(args) => init::run(cx, &args),
             Here::Validate(args) => validate::run(cx, &args),
+            Here::Render(args) => render::run(cx, &args),
             Here::Explain(args) => explain::run(cx, &args),
             Here::Schema(args) => schema::run(cx, &args),
             Here::Config(args) => config::run(cx, &args),

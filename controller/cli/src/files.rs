@@ -1,135 +1,128 @@
-//! Which manifests are meant: `-f FILE|DIR|-`, a directory with all that is below it.
+//! Which manifests are meant: `-f FILE|DIR|-`, or the project around the working directory.
 
 use crate::exit::{Exit, Failure, Outcome};
+use manifest::{LoadError, Loaded, Set, Surroundings, find_project, load, project, read_loaded};
 use std::{
-    fs,
-    io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
+    env, io,
     path::{Path, PathBuf},
 };
 use wire::api::ManifestFile;
 
-/// Largest single manifest.
-const FILE_BYTES_MAX: u64 = 8 << 20;
-/// Deepest directory that is searched.
-const DEPTH_MAX: usize = 64;
-
 /// Where manifests are read from.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Sources {
-    /// Manifest, directory (with all *.yaml and *.yml below it) or - for standard input; may be repeated
-    #[arg(short, long = "file", value_name = "PATH", default_value = ".")]
+    /// Manifest, directory (its standin.yaml, or all *.yaml and *.yml below it) or - for standard input; may be repeated
+    #[arg(short, long = "file", value_name = "PATH")]
     file: Vec<String>,
+    /// Overlay of standin.yaml that is merged in
+    #[arg(long, value_name = "NAME")]
+    overlay: Option<String>,
 }
 
 impl Sources {
-    /// Exactly these.
-    pub fn of(file: Vec<String>) -> Self {
-        Self { file }
+    /// Exactly these, with that overlay.
+    pub fn of(file: Vec<String>, overlay: Option<String>) -> Self {
+        Self { file, overlay }
     }
 
-    /// As they were given.
-    pub fn given(&self) -> &[String] {
-        &self.file
+    /// As they were given, or where they are looked for when they were not.
+    pub fn given(&self) -> Vec<String> {
+        match self.file.is_empty() {
+            true => vec![around().display().to_string()],
+            false => self.file.clone(),
+        }
+    }
+
+    /// The overlay that is merged in.
+    pub fn overlay(&self) -> Option<String> {
+        self.overlay.clone()
     }
 
     /// Reads all of them, in order, each once.
-    pub fn read(&self) -> Outcome<Vec<ManifestFile>> {
-        let mut files: Vec<ManifestFile> = Vec::new();
-        for source in &self.file {
-            let found = if source == "-" { vec![standard_input()?] } else { read_path(Path::new(source))? };
-            for file in found {
-                if !files.iter().any(|known| known.path == file.path) {
-                    files.push(file);
-                }
+    pub fn load(&self) -> Outcome<Loaded> {
+        let named: Vec<PathBuf> = self.given().iter().map(PathBuf::from).collect();
+        if self.overlay.is_some() && named.len() > 1 {
+            let failure =
+                Failure::new(Exit::Malformed, "an overlay belongs to one project, and several paths are named");
+            return Err(failure.help("name the directory of the project alone: -f DIR --overlay NAME"));
+        }
+        let mut together = Loaded::default();
+        for (at, path) in named.iter().enumerate() {
+            let loaded = self.one(path)?;
+            match at {
+                0 => together = loaded,
+                _ => together.join(loaded),
             }
         }
-        if files.is_empty() {
-            let searched = self.file.join(", ");
-            let failure = Failure::new(Exit::Malformed, format!("no manifest found in {searched}"));
-            return Err(failure.help("name a file or a directory with *.yaml or *.yml files: -f PATH"));
-        }
-        Ok(files)
-    }
-}
-
-fn malformed(path: &Path, why: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Malformed, format!("{}: {why}", path.display()))
-}
-
-fn read_path(path: &Path) -> Outcome<Vec<ManifestFile>> {
-    let kind = fs::metadata(path).map_err(|error| malformed(path, error))?;
-    if !kind.is_dir() {
-        return Ok(vec![read_file(path)?]);
-    }
-    let mut found = Vec::new();
-    search(path, DEPTH_MAX, &mut found)?;
-    found.sort();
-    found.iter().map(|path| read_file(path)).collect()
-}
-
-/// Finds manifests without following symbolic links; names that begin with a dot are left out.
-fn search(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Outcome<()> {
-    if depth == 0 {
-        return Err(malformed(directory, "too many directories inside each other"));
-    }
-    for entry in fs::read_dir(directory).map_err(|error| malformed(directory, error))? {
-        let entry = entry.map_err(|error| malformed(directory, error))?;
-        let (path, kind) = (tidy(entry.path()), entry.file_type().map_err(|error| malformed(directory, error))?);
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if kind.is_dir() && !hidden {
-            search(&path, depth - 1, found)?;
-        } else if kind.is_file() && yaml && !hidden {
-            found.push(path);
+        match together.files.is_empty() {
+            true => Err(nothing(&named)),
+            false => Ok(together),
         }
     }
-    Ok(())
-}
 
-/// `./a` is shown as `a`.
-fn tidy(path: PathBuf) -> PathBuf {
-    path.strip_prefix("./").map(Path::to_path_buf).unwrap_or(path)
-}
-
-/// Reads one regular file; never waits for the other end of a fifo.
-fn read_file(path: &Path) -> Outcome<ManifestFile> {
-    let opened = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = opened.map_err(|error| malformed(path, error))?;
-    let about = file.metadata().map_err(|error| malformed(path, error))?;
-    if !about.is_file() {
-        return Err(malformed(path, "not a regular file").help("standard input is read with -f -"));
+    fn one(&self, path: &Path) -> Outcome<Loaded> {
+        let loaded = match path.as_os_str() == "-" {
+            true if self.overlay.is_some() => Err(LoadError::NoProject(PathBuf::from("standard input"))),
+            true => {
+                project::read_text(Path::new("standard input"), io::stdin().lock()).map(|text| Loaded::text("-", text))
+            }
+            false => load(path, self.overlay.as_deref()),
+        };
+        loaded.map_err(|error| {
+            let failure = Failure::new(Exit::Malformed, error.to_string());
+            error.help().into_iter().fold(failure, Failure::help)
+        })
     }
-    let text = read_text(file).map_err(|error| malformed(path, error))?;
-    Ok(ManifestFile { path: path.display().to_string(), text })
 }
 
-fn standard_input() -> Outcome<ManifestFile> {
-    let text = read_text(io::stdin().lock()).map_err(|error| malformed(Path::new("standard input"), error))?;
-    Ok(ManifestFile { path: "-".to_owned(), text })
+fn nothing(named: &[PathBuf]) -> Failure {
+    let searched: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+    let failure = Failure::new(Exit::Malformed, format!("no manifest found in {}", searched.join(", ")));
+    failure.help("name a file or a directory with *.yaml or *.yml files: -f PATH")
 }
 
-fn read_text(source: impl Read) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 8 MiB, which no manifest is"));
-    }
-    Ok(manifest::text(&bytes))
+/// The directory of the project that the working directory lies in, as seen from there; itself where there is none.
+fn around() -> PathBuf {
+    let here = env::current_dir().ok();
+    let found = here.as_ref().and_then(|here| find_project(here).map(|project| (here, project)));
+    let steps = found.map_or(0, |(here, project)| here.components().count() - project.components().count());
+    if steps == 0 { PathBuf::from(".") } else { std::iter::repeat_n("..", steps).collect() }
 }
 
-/// The form in which `manifest` reads them.
-pub fn pairs(files: &[ManifestFile]) -> Vec<(&str, &str)> {
-    files.iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
+/// Reads what was loaded; what the project accepts is left out.
+pub fn look(loaded: &Loaded, surroundings: &Surroundings) -> Set {
+    let mut set = read_loaded(loaded, surroundings);
+    // Every entry of a project file has a place, so what is wrong with one is a finding like any other.
+    loaded.lint().apply(&mut set, jiff::Zoned::now().date());
+    set
+}
+
+/// The form in which `manifest` reads and shows them.
+pub fn pairs(loaded: &Loaded) -> &[(String, String)] {
+    &loaded.files
+}
+
+/// Files that were read before, such as those of a plan.
+pub fn together(files: &[ManifestFile]) -> Loaded {
+    let files: Vec<(String, String)> = files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
+    Loaded { overlay_from: files.len(), files, ..Loaded::default() }
+}
+
+/// What the controller is sent: files as they are; where an overlay changed something, the merged objects.
+///
+/// **Assumes** that the set has no errors.
+pub fn composed(loaded: &Loaded, set: &Set) -> Vec<ManifestFile> {
+    let files = project::composed(loaded, set);
+    files.into_iter().map(|(path, text)| ManifestFile { path, text }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     fn sources(paths: &[&Path]) -> Sources {
-        Sources { file: paths.iter().map(|path| path.display().to_string()).collect() }
+        Sources::of(paths.iter().map(|path| path.display().to_string()).collect(), None)
     }
 
     #[test]
@@ -142,16 +135,16 @@ mod tests {
         }
         symlink(at("a.yaml"), at("link.yaml")).unwrap();
         symlink(dir.path(), at("b/loop")).unwrap();
-        let names = |files: Vec<ManifestFile>| files.into_iter().map(|file| file.text).collect::<Vec<_>>();
-        assert_eq!(names(sources(&[dir.path()]).read().unwrap()), ["a.yaml", "b/c.yaml", "z.yml"]);
-        let twice = sources(&[&at("z.yml"), dir.path()]).read().unwrap();
+        let names = |loaded: Loaded| loaded.files.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(names(sources(&[dir.path()]).load().unwrap()), ["a.yaml", "b/c.yaml", "z.yml"]);
+        let twice = sources(&[&at("z.yml"), dir.path()]).load().unwrap();
         assert_eq!(names(twice), ["z.yml", "a.yaml", "b/c.yaml"], "each once");
     }
 
     #[test]
     fn what_is_no_manifest_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let refused = |path: &Path| sources(&[path]).read().unwrap_err();
+        let refused = |path: &Path| sources(&[path]).load().unwrap_err();
         assert!(refused(dir.path()).obstacles[0].message.starts_with("no manifest found in"));
         assert_eq!(refused(&dir.path().join("missing.yaml")).exit, Exit::Malformed);
         let fifo = dir.path().join("fifo.yaml");

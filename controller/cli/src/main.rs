@@ -26,6 +26,7 @@ mod prompt;
 mod settle;
 mod show;
 mod sorted;
+mod starter;
 mod states;
 
 use clap::Parser;

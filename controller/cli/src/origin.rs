@@ -59,7 +59,7 @@ fn address(git: &Git) -> Option<String> {
 
 /// A whole directory is a project, a single file is a part of one.
 fn project(sources: &Sources, repository: &str, top: &Path) -> Option<String> {
-    let [only] = sources.given() else { return None };
+    let [only] = &sources.given()[..] else { return None };
     let directory = Path::new(only).is_dir().then(|| Path::new(only).canonicalize().ok()).flatten()?;
     let below = directory.strip_prefix(top).ok()?.to_str()?.to_owned();
     let repository = plain(repository);

@@ -5,11 +5,11 @@ use crate::{
     files::Sources,
     git::{Entry, Git, asked},
 };
+use manifest::Loaded;
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
 };
-use wire::api::ManifestFile;
 
 /// Most files, and most bytes of them, that one state may have.
 const FILES_MAX: usize = 200_000;
@@ -19,7 +19,7 @@ const BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct State {
     pub label: String,
-    pub files: Vec<ManifestFile>,
+    pub loaded: Loaded,
 }
 
 /// The repository that the sources lie in.
@@ -29,6 +29,8 @@ pub struct Repository {
     top: Option<PathBuf>,
     /// Where the sources lie in the repository.
     wanted: Vec<PathBuf>,
+    /// The overlay that is merged in at every state.
+    overlay: Option<String>,
 }
 
 impl Repository {
@@ -45,7 +47,7 @@ impl Repository {
         let base = if top.is_some() { here } else { PathBuf::new() };
         let place = |given: &String| placed(&base, given, top.as_deref());
         let wanted = sources.given().iter().map(place).collect::<Outcome<Vec<PathBuf>>>()?;
-        Ok(Self { git, top, wanted })
+        Ok(Self { git, top, wanted, overlay: sources.overlay() })
     }
 
     /// The manifests at a commit.
@@ -68,8 +70,9 @@ impl Repository {
         let there: Vec<PathBuf> = self.wanted.iter().map(|path| directory.path().join(path)).collect();
         let there: Vec<String> =
             there.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
-        let files = if there.is_empty() { Vec::new() } else { read(&Sources::of(there))? };
-        Ok(State { label, files: files.into_iter().map(|file| moved(file, directory.path())).collect() })
+        let mut loaded = if there.is_empty() { Loaded::default() } else { read(&self.sources(there))? };
+        loaded.files.iter_mut().for_each(|(path, _)| moved(path, directory.path()));
+        Ok(State { label, loaded })
     }
 
     /// The manifests as they are in the working tree.
@@ -79,8 +82,12 @@ impl Repository {
             return Err(failure.help("name the other state, too: --head REF"));
         }
         let there: Vec<String> = sources.given().iter().filter(|given| Path::new(given).exists()).cloned().collect();
-        let files = if there.is_empty() { Vec::new() } else { read(&Sources::of(there))? };
-        Ok(State { label: "the working tree".to_owned(), files })
+        let loaded = if there.is_empty() { Loaded::default() } else { read(&self.sources(there))? };
+        Ok(State { label: "the working tree".to_owned(), loaded })
+    }
+
+    fn sources(&self, there: Vec<String>) -> Sources {
+        Sources::of(there, self.overlay.clone())
     }
 
     /// Whether `head` was made without some of what `base` has.
@@ -91,9 +98,11 @@ impl Repository {
 }
 
 /// A state without any manifest is one, too.
-fn read(sources: &Sources) -> Outcome<Vec<ManifestFile>> {
-    match sources.read() {
-        Err(failure) if failure.obstacles.iter().all(|o| o.message.starts_with("no manifest found")) => Ok(Vec::new()),
+fn read(sources: &Sources) -> Outcome<Loaded> {
+    match sources.load() {
+        Err(failure) if failure.obstacles.iter().all(|o| o.message.starts_with("no manifest found")) => {
+            Ok(Loaded::default())
+        }
         other => other,
     }
 }
@@ -140,9 +149,10 @@ fn write(directory: &Path, entries: &[&Entry], contents: &[Vec<u8>]) -> io::Resu
 }
 
 /// As it is called in the repository.
-fn moved(file: ManifestFile, directory: &Path) -> ManifestFile {
-    let below = Path::new(&file.path).strip_prefix(directory).map(|path| path.display().to_string());
-    ManifestFile { path: below.unwrap_or(file.path), text: file.text }
+fn moved(path: &mut String, directory: &Path) {
+    if let Ok(below) = Path::new(path.as_str()).strip_prefix(directory) {
+        *path = below.display().to_string();
+    }
 }
 
 #[cfg(test)]

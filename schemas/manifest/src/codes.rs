@@ -20,6 +20,7 @@ codes! {
     DR0008 "a key that is not text",
     DR0009 "a file that is too large or too deep",
     DR0010 "a file without an object",
+    DR0011 "a text that readers of YAML disagree on",
     DR0101 "unknown field",
     DR0102 "a field is missing",
     DR0103 "not a size",
@@ -29,6 +30,8 @@ codes! {
     DR0107 "not a name",
     DR0108 "a field that the controller sets",
     DR0110 "not exactly one of several fields",
+    DR0111 "not an accepted finding",
+    DR0112 "an acceptance that accepts nothing",
     DR0201 "no such Host",
     DR0203 "two objects with one name",
     DR0204 "two items of a list with one name",
@@ -49,6 +52,43 @@ codes! {
     DR0322 "a point of no return in the wrong place",
     DR0323 "a failure cannot be answered like this",
     DR0324 "a key that says nothing in its step",
+    DR0220 "two hosts with one address",
+    DR0501 "looks like a credential",
+    DR0701 "an include that matches nothing",
+    DR0702 "an overlay for an object that is not there",
+    DR0703 "a removal that cannot be carried out",
+    DR0704 "a file that is not read",
+    DR0705 "no such overlay",
+    DR0706 "more than a Project in standin.yaml",
+}
+
+/// What codes that begin alike are about.
+pub const AREAS: &[(&str, &str)] = &[
+    ("DR00", "yaml"),
+    ("DR01", "schema"),
+    ("DR02", "references"),
+    ("DR03", "safety"),
+    ("DR04", "sizing"),
+    ("DR05", "secrets"),
+    ("DR07", "project"),
+];
+
+/// What a code is about.
+pub fn area(code: &str) -> &'static str {
+    AREAS.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or("other", |(_, name)| name)
+}
+
+/// The codes that a word stands for: a whole code, or the beginning of several. Upper and lower case are the same.
+///
+/// **Errors**: no code begins so; the closest one, if any is close.
+pub fn matching(word: &str) -> Result<Vec<&'static str>, Option<&'static str>> {
+    let upper = word.to_ascii_uppercase();
+    let codes: Vec<&str> = ALL.iter().map(|(code, ..)| *code).collect();
+    let meant: Vec<&str> = codes.iter().copied().filter(|code| code.starts_with(&upper)).collect();
+    if meant.is_empty() || !upper.starts_with("DR") {
+        return Err(crate::suggest::closest(&upper, codes));
+    }
+    Ok(meant)
 }
 
 /// The page of a code, as Markdown. Upper and lower case are the same.
@@ -77,11 +117,24 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut text = String::new();
         sources(&root.join("src"), &mut text);
-        let used: BTreeSet<&str> = text.split('"').filter(|w| w.len() == 6 && w.starts_with("DR")).collect();
+        let is_code =
+            |w: &&str| w.len() == 6 && w.strip_prefix("DR").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let used: BTreeSet<&str> = text.split('"').filter(is_code).collect();
         let known: BTreeSet<&str> = ALL.iter().map(|(code, ..)| *code).collect();
         assert_eq!(used, known);
         let pages = fs::read_dir(root.join("codes")).unwrap().count();
         assert_eq!(pages, known.len());
+    }
+
+    #[test]
+    fn a_word_stands_for_all_codes_that_begin_so() {
+        assert_eq!(matching("dr0103"), Ok(vec!["DR0103"]));
+        assert_eq!(matching("DR05"), Ok(vec!["DR0501"]));
+        assert!(matching("DR02").unwrap().len() > 5);
+        assert_eq!(matching("DR0299"), Err(Some("DR0219")));
+        assert_eq!(matching("D"), Err(None));
+        assert_eq!(matching(""), Err(None));
+        assert!(ALL.iter().all(|(code, ..)| area(code) != "other"));
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Finding {
     pub object: Option<(String, String)>,
     /// JSON pointer within the object.
     pub path: String,
+    /// The same as people read it, with the names of list items: it stays when items are added before it.
+    pub readable: String,
     pub notes: Vec<String>,
     pub helps: Vec<String>,
     pub fix: Option<Fix>,
@@ -83,6 +85,7 @@ impl Finding {
             context: Vec::new(),
             object: None,
             path: String::new(),
+            readable: String::new(),
             notes: Vec::new(),
             helps: Vec::new(),
             fix: None,

@@ -120,12 +120,7 @@ fn ignore(file: usize, tree: &mut Node, parent: &str, fields: &[&str], mut repor
 
 /// The typed object; what is wrong or missing is replaced by something harmless, so that the rest can be looked at.
 pub fn decode(kind: Kind, tree: &Node, bad: &BTreeSet<String>) -> Option<Object> {
-    let (mut value, schema) = (tree.value(), schema::schema_of(kind));
-    let mut bad: Vec<&String> = bad.iter().collect();
-    bad.sort_by_key(|pointer| pointer.matches('/').count());
-    for pointer in bad {
-        mend(&mut value, schema, pointer);
-    }
+    let mut value = mended(tree, schema::schema_of(kind), bad);
     let object = value.as_object_mut()?;
     let metadata: Metadata = serde_json::from_value(object.remove("metadata")?).ok()?;
     let spec = object.remove("spec")?;
@@ -138,6 +133,17 @@ pub fn decode(kind: Kind, tree: &Node, bad: &BTreeSet<String>) -> Option<Object>
             serde_json::from_value::<RecoveryPlanSpec>(spec).ok().map(|spec| Object::RecoveryPlan(metadata, spec))
         }
     }
+}
+
+/// The plain value of a document, with something harmless where it is wrong.
+pub fn mended(tree: &Node, schema: &Value, bad: &BTreeSet<String>) -> Value {
+    let mut value = tree.value();
+    let mut bad: Vec<&String> = bad.iter().collect();
+    bad.sort_by_key(|pointer| pointer.matches('/').count());
+    for pointer in bad {
+        mend(&mut value, schema, pointer);
+    }
+    value
 }
 
 fn mend(value: &mut Value, schema: &Value, pointer: &str) {

@@ -2,13 +2,15 @@
 
 use crate::{
     finding::{Finding, Severity, Span, sort},
+    lint_settings::{self, AcceptedFinding},
     lints::{self, Item, World},
     object::{Envelope, decode, envelope},
-    schema,
-    tree::{Document, Node, documents},
+    overlay::{Layer, Places, layered},
+    project, schema,
+    tree::{Document, Node, documents, readable},
 };
-use model::{HostName, Object, PlanName, ScenarioName};
-use std::collections::BTreeSet;
+use model::{HostName, Kind, Object, PlanName, ScenarioName};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// An object with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,18 @@ pub struct Located {
     pub file: usize,
     /// Every key and value with its place.
     pub tree: Node,
+    /// Pointers of what an overlay says, each with the index of its file; what lies below comes from there too.
+    pub overlaid: BTreeMap<String, usize>,
+}
+
+impl Located {
+    /// File and place of the value at a pointer, in the base or in the overlay that says it.
+    pub fn at(&self, pointer: &str) -> Option<(usize, Span)> {
+        let span = self.tree.spot(pointer)?;
+        let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+        let said = above.chain([pointer]).rev().find_map(|pointer| self.overlaid.get(pointer));
+        Some((said.copied().unwrap_or(self.file), span))
+    }
 }
 
 /// What was read: the objects that are whole, and everything there is to say about the rest.
@@ -27,9 +41,21 @@ pub struct Set {
     pub objects: Vec<Located>,
     /// In the order of files, lines and columns.
     pub findings: Vec<Finding>,
-    /// How many documents were looked at, right or wrong.
+    /// How many objects were looked at, right or wrong; a Project and parts of objects are not counted.
     pub documents: usize,
     pub files: usize,
+    /// Findings that are accepted, each with the reason.
+    pub accepted: Vec<AcceptedFinding>,
+    /// Every object whose kind is known, right or wrong, in the order of the files.
+    pub subjects: Vec<Subject>,
+}
+
+/// An object that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub file: usize,
+    pub kind: Kind,
+    pub name: String,
 }
 
 impl Set {
@@ -61,24 +87,76 @@ pub fn read<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)]) -> Set {
 
 /// Reads a whole set that will be joined with what is stored already.
 pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &Surroundings) -> Set {
+    read_layers(files, files.len(), surroundings)
+}
+
+/// Reads a whole set of which the files from `overlay_from` on hold partial objects, merged into those before them.
+///
+/// **Guarantees**: a finding about a merged object points at the file and place where its value was written.
+pub fn read_layers<P, T>(files: &[(P, T)], overlay_from: usize, surroundings: &Surroundings) -> Set
+where
+    P: AsRef<str>,
+    T: AsRef<str>,
+{
     let mut set = Set { files: files.len(), ..Set::default() };
-    let mut items = Vec::new();
+    let places = Places::new(files.iter().map(|(_, text)| text.as_ref().len()));
+    let (mut base, mut overlay) = (Vec::new(), Vec::new());
     for (file, (_, text)) in files.iter().enumerate() {
-        let text = text.as_ref();
-        let before = set.findings.len();
-        let found = documents(file, text, &mut set.findings);
-        if found.is_empty() && set.findings.len() == before {
-            set.findings.push(nothing_in(file, text));
-        }
-        set.documents += found.len();
-        items.extend(found.into_iter().filter_map(|document| item(file, document, &mut set.findings)));
+        let envelopes = envelopes(file, text.as_ref(), &mut set);
+        let (layer, counted) = if file < overlay_from { (&mut base, 1) } else { (&mut overlay, 0) };
+        set.documents += counted * envelopes.0;
+        layer.extend(envelopes.1.into_iter().map(|envelope| Layer { file, envelope }));
     }
+    let merged = layered(base, overlay, &places, &mut set.findings);
+    let items = merged.into_iter().filter_map(|layer| item(layer, &mut set.findings)).collect();
     let world = World { items, surroundings };
     set.findings.extend(lints::run(&world));
+    settle(&world.items, &places, &mut set);
+    places.resolve(&mut set);
     let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
-    set.objects = whole.map(|item| Located { object: item.object, file: item.file, tree: item.tree }).collect();
+    set.objects = whole.map(|item| places.located(item.object, item.file, item.tree)).collect();
     sort(&mut set.findings);
     set
+}
+
+/// How many objects a file holds, and those of them whose kind is known. A Project is looked at and is none of them.
+fn envelopes(file: usize, text: &str, set: &mut Set) -> (usize, Vec<Envelope>) {
+    let before = set.findings.len();
+    let mut found = documents(file, text, &mut set.findings);
+    if found.is_empty() && set.findings.len() == before {
+        set.findings.push(nothing_in(file, text));
+    }
+    found.retain(|document| {
+        let is_project = project::is_project(&document.root);
+        if is_project {
+            set.findings.extend(project::check(file, &document.root).findings);
+        }
+        !is_project
+    });
+    let known = |document: Document| envelope(file, document.root, &mut set.findings);
+    (found.len(), found.into_iter().filter_map(known).collect())
+}
+
+/// What can be said only when everything is found: which findings are accepted, and how people call their places.
+fn settle(items: &[Item], places: &Places, set: &mut Set) {
+    lint_settings::annotations(items, &mut set.findings, &mut set.accepted);
+    let mut trees = HashMap::new();
+    for item in items {
+        trees.entry((item.file, item.kind.as_str(), item.name.as_str())).or_insert(&item.tree);
+    }
+    for finding in &mut set.findings {
+        let Some((kind, name)) = &finding.object else { continue };
+        if let Some(tree) = trees.get(&(finding.file, kind.as_str(), name.as_str())) {
+            finding.readable = readable(tree, &finding.path);
+            let fixed = finding.fix.as_mut().filter(|fix| fix.safe);
+            if let Some((fix, (node, _))) = fixed.zip(tree.find(&finding.path)) {
+                fix.safe = node.is_replaceable();
+            }
+        }
+    }
+    let subject =
+        |item: &Item| Subject { file: places.home(item.file, &item.tree), kind: item.kind, name: item.name.clone() };
+    set.subjects = items.iter().map(subject).collect();
 }
 
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
@@ -94,19 +172,26 @@ fn nothing_in(file: usize, text: &str) -> Finding {
 }
 
 /// One document, as far as it can be understood.
-fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<Item> {
-    let Envelope { kind, name, tree } = envelope(file, document.root, findings)?;
+fn item(layer: Layer, findings: &mut Vec<Finding>) -> Option<Item> {
+    let Layer { file, envelope: Envelope { kind, name, tree } } = layer;
     let checked = schema::check(file, kind, &tree);
     let label = |finding: Finding| finding.of(kind, &name);
     findings.extend(checked.findings.into_iter().map(label));
     let mut bad = checked.bad;
     spoilt(&tree, "", &mut bad);
-    let object = decode(kind, &tree, &bad);
-    Some(Item { file, tree, kind, name, object: object?, bad })
+    let Some(object) = decode(kind, &tree, &bad) else {
+        if bad.is_empty() {
+            let span = tree.spot("/kind").unwrap_or_else(|| tree.span.clone());
+            let finding = Finding::error("DR0105", file, span, format!("this {kind} cannot be read"));
+            findings.push(finding.label("a value fits the schema and not its field").of(kind, &name));
+        }
+        return None;
+    };
+    Some(Item { file, tree, kind, name, object, bad })
 }
 
 /// Pointers of values about which a finding was made while parsing.
-fn spoilt(node: &Node, pointer: &str, bad: &mut BTreeSet<String>) {
+pub fn spoilt(node: &Node, pointer: &str, bad: &mut BTreeSet<String>) {
     use crate::tree::child;
     if node.spoilt {
         bad.insert(pointer.to_owned());

@@ -1,6 +1,10 @@
 //! The reference of all fields, for the guide.
 
-use crate::{codes, schema::schema};
+use crate::{
+    codes,
+    fields::{plain, type_of},
+    schema::{project, schema},
+};
 use model::Kind;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -11,8 +15,12 @@ pub fn reference_markdown() -> String {
         "# Manifest reference\n\nMade from the schema by `manifest::reference_markdown`; a test keeps it true. \
          A field in **bold** must be written.\n",
     );
-    for kind in [Kind::Scenario, Kind::Host, Kind::RecoveryPlan] {
-        let schema = schema(kind);
+    for (kind, schema) in [
+        ("Scenario", schema(Kind::Scenario)),
+        ("Host", schema(Kind::Host)),
+        ("RecoveryPlan", schema(Kind::RecoveryPlan)),
+        ("Project", project()),
+    ] {
         let about = schema.get("description").and_then(Value::as_str).unwrap_or_default();
         let _ = write!(
             text,
@@ -61,29 +69,6 @@ fn is_short(value: &Value) -> bool {
     !value.is_object()
         && value.to_string().len() <= 60
         && value.as_array().is_none_or(|a| a.iter().all(|v| !v.is_object()))
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn type_of(field: &Value) -> String {
-    use crate::schema::quantity_name;
-    if let Some(quantity) = quantity_name(field) {
-        return quantity.to_owned();
-    }
-    match field.get("type").and_then(Value::as_str).unwrap_or_default() {
-        _ if field.get("enum").is_some() => "word".to_owned(),
-        "array" => match field.get("items").and_then(|items| items.get("type")).and_then(Value::as_str) {
-            Some("object") => "list of objects".to_owned(),
-            _ => "list of text".to_owned(),
-        },
-        "string" => "text".to_owned(),
-        "" => "text or `{fromParameter: NAME}`".to_owned(),
-        "integer" => "number".to_owned(),
-        "object" if field.get("properties").is_none() => "map of text".to_owned(),
-        other => other.to_owned(),
-    }
 }
 
 /// The words of an enumeration with what each means.

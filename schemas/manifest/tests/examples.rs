@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use manifest::{Set, Severity, codes, read, render, text};
+use manifest::{Finding, Set, codes, read, render, text};
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
+
+/// Codes about several files at once, which a single one cannot show.
+const OF_PROJECTS: &str = "DR07";
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
@@ -44,6 +47,13 @@ fn the_stories_read_clean() {
     }
 }
 
+/// Codes and places, as the first line of a broken example names them: `# expect: DR0101 13:7, DR0105 19:34`.
+fn expected(path: &str, text: &str) -> Vec<String> {
+    let first = text.lines().next().unwrap_or_default();
+    let list = first.strip_prefix("# expect: ").unwrap_or_else(|| panic!("{path}: {first}"));
+    list.split(", ").map(str::to_owned).collect()
+}
+
 #[test]
 fn every_object_of_the_stories_written_out_is_no_change() {
     for story in ["files", "web"] {
@@ -60,20 +70,55 @@ fn every_object_of_the_stories_written_out_is_no_change() {
 }
 
 #[test]
-fn each_broken_example_gives_its_code() {
+fn each_broken_example_gives_its_code_and_its_place() {
     let mut met = BTreeSet::new();
     for file in load(&examples().join("broken")) {
-        let first = file.1.lines().next().unwrap_or_default();
-        let expected = first.strip_prefix("# expect: ").unwrap_or_else(|| panic!("{}: {first}", file.0)).to_owned();
+        let expected = expected(&file.0, &file.1);
         let files = [file];
         let set = read(&files);
-        let found: BTreeSet<&str> = set.findings.iter().map(|finding| finding.code).collect();
-        assert_eq!(found, BTreeSet::from([expected.as_str()]), "{}\n{}", files[0].0, shown(&set, &files));
+        let place = |finding: &Finding| {
+            let at = render::position(&files[0].1, finding.span.start);
+            format!("{} {}:{}", finding.code, at.line, at.column)
+        };
+        let found: Vec<String> = set.findings.iter().map(place).collect();
+        assert_eq!(found, expected, "{}\n{}", files[0].0, shown(&set, &files));
+        let codes: BTreeSet<&str> = set.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes.len(), 1, "{} is about one code", files[0].0);
         assert!(set.findings.iter().all(|f| f.object.is_some() || f.code < "DR0100" || f.code == "DR0102"), "{set:?}");
-        met.insert(expected);
+        met.extend(codes.into_iter().map(str::to_owned));
     }
-    let all: BTreeSet<String> = codes::ALL.iter().map(|(code, ..)| (*code).to_owned()).collect();
-    assert_eq!(met, all, "every code has a broken example");
+    let all = codes::ALL.iter().map(|(code, ..)| *code).filter(|code| !code.starts_with(OF_PROJECTS));
+    assert_eq!(met, all.map(str::to_owned).collect(), "every code has a broken example");
+}
+
+/// Each is a directory of its own, whose project file says what is found in which file, and with which overlay:
+/// `# expect: DR0702 production/mx01.yaml:3:18 with --overlay production`.
+#[test]
+fn each_broken_project_gives_its_code() {
+    let mut met = BTreeSet::new();
+    let mut directories: Vec<PathBuf> =
+        fs::read_dir(examples().join("broken-projects")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    directories.sort();
+    for directory in directories {
+        let text = fs::read_to_string(directory.join("standin.yaml")).unwrap();
+        let expected = text.lines().next().unwrap().strip_prefix("# expect: ").unwrap();
+        let (code, overlay) = match expected.split_once(" with --overlay ") {
+            Some((code, overlay)) => (code, Some(overlay)),
+            None => (expected, None),
+        };
+        let loaded = manifest::load(&directory, overlay).unwrap();
+        let set = manifest::read_loaded(&loaded, &manifest::Surroundings::default());
+        let found = set.findings.iter().map(|finding| {
+            let (path, text) = &loaded.files[finding.file];
+            let file = Path::new(path).strip_prefix(&directory).unwrap().display().to_string();
+            let at = render::position(text, finding.span.start);
+            format!("{} {file}:{}:{}", finding.code, at.line, at.column)
+        });
+        assert_eq!(found.collect::<Vec<_>>(), [code], "{}", shown(&set, &loaded.files));
+        met.insert(code.split(' ').next().unwrap().to_owned());
+    }
+    let all = codes::ALL.iter().map(|(code, ..)| *code).filter(|code| code.starts_with(OF_PROJECTS));
+    assert_eq!(met, all.map(str::to_owned).collect(), "every code of projects has a broken example");
 }
 
 #[test]
@@ -81,21 +126,35 @@ fn all_broken_examples_at_once_still_give_every_code() {
     let files = load(&examples().join("broken"));
     let set = read(&files);
     let found: BTreeSet<&str> = set.findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(found, codes::ALL.iter().map(|(code, ..)| *code).collect());
+    let all = codes::ALL.iter().map(|(code, ..)| *code).filter(|code| !code.starts_with(OF_PROJECTS));
+    assert_eq!(found, all.collect());
     let order: Vec<_> = set.findings.iter().map(|f| (f.file, f.span.start)).collect();
     assert!(order.is_sorted());
 }
 
+/// What is found after fixes have been made until there are none.
+fn fixed(path: &str, text: &str) -> (String, Set) {
+    let mut text = text.to_owned();
+    for _ in 0..5 {
+        let set = read(&[(path, &text)]);
+        let Some(next) = render::fixed(&set.findings, 0, &text) else { return (text, set) };
+        text = next;
+    }
+    panic!("{path}: fixes have no end\n{text}");
+}
+
 #[test]
 fn a_safe_fix_does_away_with_its_finding() {
+    let mut made = 0;
     for (path, text) in load(&examples().join("broken")) {
         let set = read(&[(&path, &text)]);
         let safe = set.findings.iter().filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safe)).count();
-        let fixed = render::fixed(&set.findings, 0, &text);
-        assert_eq!(fixed.is_some(), safe > 0, "{path}");
-        if let Some(fixed) = fixed {
-            let after = read(&[(&path, &fixed)]);
-            assert_eq!(after.count(Severity::Error), set.count(Severity::Error) - safe, "{path}\n{fixed}");
-        }
+        let (after, found) = fixed(&path, &text);
+        assert_eq!(after != text, safe > 0, "{path}");
+        assert_eq!(found.findings.len(), set.findings.len() - safe, "{path}\n{after}");
+        let comments = |text: &str| text.matches(" # ").count();
+        assert_eq!((after.lines().count(), comments(&after)), (text.lines().count(), comments(&text)), "{path}");
+        made += safe;
     }
+    assert!(made >= 12, "{made} fixes");
 }

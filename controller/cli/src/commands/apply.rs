@@ -4,13 +4,13 @@ use super::{TextOrJson, diff};
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::Sources,
+    files::{Sources, composed, together},
     order::{change, period},
     origin,
     output::machine,
     prompt, settle, show,
 };
-use manifest::Set;
+use manifest::{Loaded, Set};
 use model::{Kind, ScenarioName, units::Period};
 use std::{
     io::Read,
@@ -25,6 +25,7 @@ const PLAN_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin apply -f scenarios/
+  standin apply --overlay production
   standin apply -f mail.yaml --yes --wait
   standin apply plan.json                    what `standin diff --out plan.json` has shown
   standin apply --prune --dry-run
@@ -58,10 +59,15 @@ pub struct Apply {
 }
 
 pub async fn run(cx: &mut Context, args: Apply) -> Outcome {
-    let mut request = ApplyRequest { allow_destroy: args.allow_destroy.clone(), ..request(&args)? };
-    let reads_stdin = request.files.iter().any(|file| file.path == "-") && args.plan.is_none();
+    let (request, loaded) = request(&args)?;
+    let reads_stdin = loaded.files.iter().any(|(path, _)| path == "-") && args.plan.is_none();
     cx.asks &= !reads_stdin;
-    let set = diff::check(cx, &request.files, Exit::No).await?;
+    let set = diff::check(cx, &loaded, Exit::No).await?;
+    let mut request = ApplyRequest { allow_destroy: args.allow_destroy.clone(), ..request };
+    if args.plan.is_none() {
+        request.files = composed(&loaded, &set);
+        request.origin = origin::of(&args.sources, &request.files, args.pruning.project.as_deref());
+    }
     let found = diff::ask(cx, request.clone()).await?;
     if args.output == TextOrJson::Text {
         cx.out.lines(&show::diff::lines(&show::diff::Compared::stored(&found), cx.style));
@@ -97,16 +103,17 @@ pub async fn run(cx: &mut Context, args: Apply) -> Outcome {
     wait(cx, &args, &set, &done).await
 }
 
-/// What is applied: files as they are, or as a plan has saved them.
-fn request(args: &Apply) -> Outcome<ApplyRequest> {
+/// What is applied: files as they are, which are still to be composed, or as a plan has saved them.
+fn request(args: &Apply) -> Outcome<(ApplyRequest, Loaded)> {
     if let Some(path) = &args.plan {
         let PlanFile { plan, files, prune, allow_empty, origin, .. } = saved(path)?;
-        return Ok(ApplyRequest { files, prune, allow_empty, origin, plan: Some(plan), ..ApplyRequest::default() });
+        let loaded = together(&files);
+        let request = ApplyRequest { files, prune, allow_empty, origin, plan: Some(plan), ..ApplyRequest::default() };
+        return Ok((request, loaded));
     }
-    let files = diff::read(&args.sources, &args.pruning)?;
-    let origin = origin::of(&args.sources, &files, args.pruning.project.as_deref());
+    let loaded = diff::read(&args.sources, &args.pruning)?;
     let (prune, allow_empty) = (args.pruning.prune, args.pruning.allow_empty.clone());
-    Ok(ApplyRequest { files, prune, allow_empty, origin, ..ApplyRequest::default() })
+    Ok((ApplyRequest { prune, allow_empty, ..ApplyRequest::default() }, loaded))
 }
 
 /// Reads a saved plan. Whether it is genuine is for the controller to say.

@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::{Sources, pairs},
+    files::{Sources, composed, look, pairs},
     origin,
     output::{machine, stream::say},
     show::{
@@ -13,21 +13,22 @@ use crate::{
     states::{Repository, State},
 };
 use manifest::{
-    Set, Surroundings,
+    Loaded, Set, Surroundings,
     diff::{Sided, between},
     render,
 };
 use model::{HostName, PlanName, ScenarioName};
 use std::path::{Path, PathBuf};
 use wire::api::{
-    ApplyRequest, ApplyResult, DIFF_SCHEMA, List, ManifestFile, ObjectName, PLAN_SCHEMA, PlanFile, StoredHost,
-    StoredPlan, StoredScenario,
+    ApplyRequest, ApplyResult, DIFF_SCHEMA, List, ObjectName, PLAN_SCHEMA, PlanFile, StoredHost, StoredPlan,
+    StoredScenario,
 };
 
 /// Show what an apply would change and what each change leads to
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   standin diff -f scenarios/                 exit 0: nothing to do, 1: changes
+  standin diff --overlay production
   standin diff --out plan.json               and later: standin apply plan.json
   standin diff --base main --format md       between two git states, without a controller
 
@@ -100,8 +101,9 @@ pub async fn run(cx: &mut Context, args: &Diff) -> Outcome {
 }
 
 async fn stored(cx: &mut Context, args: &Diff) -> Outcome<ApplyResult> {
-    let files = read(&args.sources, &args.pruning)?;
-    check(cx, &files, Exit::Malformed).await?;
+    let loaded = read(&args.sources, &args.pruning)?;
+    let set = check(cx, &loaded, Exit::Malformed).await?;
+    let files = composed(&loaded, &set);
     let origin = origin::of(&args.sources, &files, args.pruning.project.as_deref());
     let request = ApplyRequest {
         files,
@@ -126,12 +128,12 @@ async fn stored(cx: &mut Context, args: &Diff) -> Outcome<ApplyResult> {
 }
 
 /// Reads the files. A directory with no manifest left is a set only where that is said to be meant.
-pub fn read(sources: &Sources, pruning: &Pruning) -> Outcome<Vec<ManifestFile>> {
+pub fn read(sources: &Sources, pruning: &Pruning) -> Outcome<Loaded> {
     let directories = sources.given().iter().all(|given| Path::new(given).is_dir());
-    match sources.read() {
+    match sources.load() {
         Err(failure) if pruning.allow_empty.is_some() && directories => {
             let nothing = failure.obstacles.iter().all(|obstacle| obstacle.message.starts_with("no manifest found"));
-            if nothing { Ok(Vec::new()) } else { Err(failure) }
+            if nothing { Ok(Loaded::default()) } else { Err(failure) }
         }
         other => other,
     }
@@ -169,7 +171,7 @@ fn offline(cx: &Context, args: &Diff, base: &str) -> Outcome<(ApplyResult, Optio
         Some(head) => repository.at(head)?,
         None => repository.working_tree(&args.sources)?,
     };
-    if before.files.is_empty() && after.files.is_empty() {
+    if before.loaded.files.is_empty() && after.loaded.files.is_empty() {
         let failure = Failure::new(
             Exit::Malformed,
             format!("no manifest found, neither at {} nor in {}", before.label, after.label),
@@ -192,12 +194,12 @@ fn offline(cx: &Context, args: &Diff, base: &str) -> Outcome<(ApplyResult, Optio
 /// Reads a state. What is wrong in it is shown, and ends the command unless `exit` is 0: what is compared with may
 /// be the very mistake that is mended.
 fn whole(cx: &Context, state: &State, exit: Exit) -> Outcome<Set> {
-    let named = pairs(&state.files);
-    let set = manifest::read(&named);
+    let named = pairs(&state.loaded);
+    let set = look(&state.loaded, &Surroundings::default());
     if !set.has_errors() {
         return Ok(set);
     }
-    say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
+    say(render::render_full(&set.findings, named, cx.talk.color, cx.talk.ascii).trim_end());
     let message = format!("the manifests in {} have errors", state.label);
     if exit == Exit::Done {
         say(&format!("warning: {message}; what is wrong there is compared as if it were missing"));
@@ -208,7 +210,7 @@ fn whole(cx: &Context, state: &State, exit: Exit) -> Outcome<Set> {
 
 fn compared(before: &(Set, &State), after: &(Set, &State), prune: bool) -> ApplyResult {
     fn sides<'a>((set, state): &'a (Set, &State)) -> Vec<Sided<'a>> {
-        let file = |at: usize| state.files.get(at).map_or("", |file| file.path.as_str());
+        let file = |at: usize| state.loaded.files.get(at).map_or("", |(path, _)| path.as_str());
         set.objects.iter().map(|located| Sided { object: &located.object, file: file(located.file) }).collect()
     }
     let (changes, unchanged) = between(&sides(before), &sides(after), prune);
@@ -231,11 +233,11 @@ pub async fn ask(cx: &Context, request: ApplyRequest) -> Outcome<ApplyResult> {
 }
 
 /// Reads a set beside what the controller stores. Scenarios and plans are asked for only when the set misses some.
-async fn read_beside_stored(cx: &Context, named: &[(&str, &str)]) -> Outcome<Set> {
+async fn read_beside_stored(cx: &Context, loaded: &Loaded) -> Outcome<Set> {
     let hosts: List<StoredHost> = cx.client.get("/v1/hosts").await?;
     let known_hosts = hosts.items.into_iter().map(|host| HostName(host.metadata.name)).collect();
     let mut surroundings = Surroundings { known_hosts, ..Surroundings::default() };
-    let set = manifest::read_with(named, &surroundings);
+    let set = look(loaded, &surroundings);
     if !set.findings.iter().any(|finding| finding.code == "DR0230") {
         return Ok(set);
     }
@@ -243,15 +245,15 @@ async fn read_beside_stored(cx: &Context, named: &[(&str, &str)]) -> Outcome<Set
     let plans: List<StoredPlan> = cx.client.get("/v1/plans").await?;
     surroundings.known_scenarios = scenarios.items.into_iter().map(|item| ScenarioName(item.metadata.name)).collect();
     surroundings.known_plans = plans.items.into_iter().map(|item| PlanName(item.metadata.name)).collect();
-    Ok(manifest::read_with(named, &surroundings))
+    Ok(look(loaded, &surroundings))
 }
 
 /// Shows every mistake as `validate` does, with what the controller knows; a set with errors is not sent.
-pub async fn check(cx: &mut Context, files: &[ManifestFile], exit: Exit) -> Outcome<Set> {
-    let named = pairs(files);
-    let set = read_beside_stored(cx, &named).await?;
+pub async fn check(cx: &mut Context, loaded: &Loaded, exit: Exit) -> Outcome<Set> {
+    let named = pairs(loaded);
+    let set = read_beside_stored(cx, loaded).await?;
     if !set.findings.is_empty() {
-        say(render::render_full(&set.findings, &named, cx.talk.color, cx.talk.ascii).trim_end());
+        say(render::render_full(&set.findings, named, cx.talk.color, cx.talk.ascii).trim_end());
     }
     if !set.has_errors() {
         return Ok(set);

@@ -3,18 +3,27 @@
 use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
-    files::{Sources, pairs},
+    files::{Sources, look},
 };
-use manifest::{Set, Severity, render};
-use std::{fs, path::Path};
-use wire::api::ManifestFile;
+use manifest::{
+    Loaded, Set, Severity, Surroundings, codes,
+    render::{self, Report},
+};
+use std::{
+    fs,
+    io::Write,
+    path::{Component, Path, PathBuf},
+};
 
 /// Find every mistake in manifests; needs no controller
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
-  standin validate                            all *.yaml and *.yml below this directory
+  standin validate                            the project of this directory, or all *.yaml and *.yml below it
+  standin validate --overlay production
   standin validate -f scenarios/ -f hosts.yaml
   standin validate --strict --format concise
+  standin validate --format sarif > standin.sarif
+  standin validate --select DR02,DR0501       only these, or those that begin so
   cat mail.yaml | standin validate -f -")]
 pub struct Validate {
     #[command(flatten)]
@@ -22,9 +31,15 @@ pub struct Validate {
     /// Warnings fail too
     #[arg(long)]
     strict: bool,
-    /// full, concise (a line each) or json (an object each, standin.diag/v1)
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "full", hide_possible_values = true)]
-    format: Format,
+    /// full, concise, json, github, gitlab, sarif, junit or md
+    #[arg(long, value_name = "FORMAT", default_value = "full", hide_possible_values = true, value_parser = format_names())]
+    format: String,
+    /// Only findings of these codes; DR02 stands for all that begin so
+    #[arg(long, value_name = "CODE,..", value_delimiter = ',', value_parser = code)]
+    select: Vec<Codes>,
+    /// No findings of these codes
+    #[arg(long, value_name = "CODE,..", value_delimiter = ',', value_parser = code)]
+    ignore: Vec<Codes>,
     /// Make the changes that are certainly meant, then look again
     #[arg(long)]
     fix: bool,
@@ -33,47 +48,124 @@ pub struct Validate {
     exit_zero: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Full,
-    Concise,
-    Json,
+/// The codes that one word stands for.
+#[derive(Clone, Debug)]
+struct Codes(Vec<&'static str>);
+
+fn format_names() -> clap::builder::PossibleValuesParser {
+    let value = |format: &render::Format| clap::builder::PossibleValue::new(format.name).help(format.about);
+    clap::builder::PossibleValuesParser::new(render::FORMATS.iter().map(value))
 }
 
+fn code(word: &str) -> Result<Codes, String> {
+    codes::matching(word.trim()).map(Codes).map_err(|closest| match closest {
+        Some(closest) => format!("there is no such code; did you mean {closest}?"),
+        None => "there is no such code; standin explain lists all of them".to_owned(),
+    })
+}
+
+/// How often fixes are made in turn: one may bring another to light.
+const FIX_ROUNDS: usize = 5;
+
 pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
-    let mut files = args.sources.read()?;
-    let mut set = manifest::read(&pairs(&files));
-    if args.fix && fix(cx, &mut files, &set)? {
-        set = manifest::read(&pairs(&files));
+    let mut loaded = args.sources.load()?;
+    let mut set = args.look(&loaded);
+    for _ in 0..FIX_ROUNDS {
+        if !args.fix || !fix(cx, &mut loaded, &set)? {
+            break;
+        }
+        set = args.look(&loaded);
     }
-    let (named, style) = (pairs(&files), cx.style);
-    match args.format {
-        Format::Full => cx.out.text(&render::render_full(&set.findings, &named, style.color, style.ascii)),
-        Format::Concise => cx.out.text(&render::concise(&set.findings, &named)),
-        Format::Json => cx.out.text(&render::json_lines(&set.findings, &named)),
-    }
-    match args.format {
-        Format::Json => cx.hint(render::summary(&set).trim_end()),
-        _ => cx.out.text(&render::summary(&set)),
-    }
-    let bad = set.has_errors() || (args.strict && set.count(Severity::Warning) > 0);
+    let strict = args.strict || loaded.lint().fail_on == Severity::Warning;
+    show(cx, args, strict, &loaded.files, &set)?;
+    let bad = set.has_errors() || (strict && set.count(Severity::Warning) > 0);
     Ok(if bad && !args.exit_zero { Exit::No } else { Exit::Done })
 }
 
+impl Validate {
+    /// Reads the files, and leaves out what was not asked for.
+    fn look(&self, loaded: &Loaded) -> Set {
+        let mut set = look(loaded, &Surroundings::default());
+        let named = |codes: &[Codes], code| codes.iter().any(|codes| codes.0.contains(&code));
+        set.findings.retain(|finding| {
+            (self.select.is_empty() || named(&self.select, finding.code)) && !named(&self.ignore, finding.code)
+        });
+        set
+    }
+}
+
+fn show(cx: &mut Context, args: &Validate, strict: bool, files: &[(String, String)], set: &Set) -> Outcome<()> {
+    let Some(format) = render::format(&args.format) else {
+        return Err(Failure::new(Exit::Malformed, format!("there is no format {}", args.format)));
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    let paths: Vec<String> = files.iter().map(|(path, _)| relative(path, &here)).collect();
+    let named: Vec<(&str, &str)> =
+        paths.iter().zip(files).map(|(path, (_, text))| (path.as_str(), text.as_str())).collect();
+    let report = Report { strict, color: cx.style.color, ascii: cx.style.ascii, ..Report::new(set, &named) };
+    cx.out.text(&(format.write)(&report));
+    let left_out = match (args.select.is_empty(), args.ignore.is_empty()) {
+        (true, true) => "",
+        _ => "Only what --select and --ignore leave was looked at.\n",
+    };
+    let summary = render::summary(set) + left_out;
+    match format.for_people {
+        true => cx.out.text(&summary),
+        false => cx.hint(summary.trim_end()),
+    }
+    if format.name == "github" {
+        summary_of_the_job(&report)?;
+    }
+    Ok(())
+}
+
+/// GitHub shows only a few annotations; the summary of the job has room for all.
+fn summary_of_the_job(report: &Report<'_>) -> Outcome<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let Some(markdown) = render::format("md") else { return Ok(()) };
+    let text = (markdown.write)(report);
+    let opened = fs::OpenOptions::new().append(true).create(true).open(&path);
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+        let path = Path::new(&path).display();
+        Failure::new(Exit::Failed, format!("the summary of the job, {path}, cannot be written: {error}"))
+    })
+}
+
+/// A path as it is seen from the working directory, where tools look for it; another one stays absolute.
+fn relative(path: &str, here: &Path) -> String {
+    if path == "-" {
+        return path.to_owned();
+    }
+    let mut plain = PathBuf::new();
+    for part in here.join(path).components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    match plain.strip_prefix(here) {
+        Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
+        _ => path.to_owned(),
+    }
+}
+
 /// Makes every safe change; tells whether there was one.
-fn fix(cx: &Context, files: &mut [ManifestFile], set: &Set) -> Outcome<bool> {
+fn fix(cx: &Context, loaded: &mut Loaded, set: &Set) -> Outcome<bool> {
     let mut any = false;
-    for (at, file) in files.iter_mut().enumerate() {
-        let Some(text) = render::fixed(&set.findings, at, &file.text) else {
+    for (at, (path, text)) in loaded.files.iter_mut().enumerate() {
+        let Some(better) = render::fixed(&set.findings, at, text) else {
             continue;
         };
-        if file.path == "-" {
+        if path == "-" {
             return Err(Failure::new(Exit::Malformed, "standard input cannot be changed; --fix needs files"));
         }
-        replace(Path::new(&file.path), &text)
-            .map_err(|error| Failure::new(Exit::Failed, format!("{} cannot be changed: {error}", file.path)))?;
-        cx.hint(&format!("fixed {}", file.path));
-        file.text = text;
+        replace(Path::new(path), &better)
+            .map_err(|error| Failure::new(Exit::Failed, format!("{path} cannot be changed: {error}")))?;
+        cx.hint(&format!("fixed {path}"));
+        *text = better;
         any = true;
     }
     Ok(any)
@@ -89,4 +181,24 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     new.as_file().sync_all()?;
     new.persist(&path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_seen_from_the_working_directory() {
+        let here = Path::new("/srv/repo");
+        for (path, seen) in [
+            ("a.yaml", "a.yaml"),
+            ("./b/../a.yaml", "a.yaml"),
+            ("/srv/repo/hosts/a.yaml", "hosts/a.yaml"),
+            ("../other/a.yaml", "../other/a.yaml"),
+            ("/etc/a.yaml", "/etc/a.yaml"),
+            ("-", "-"),
+        ] {
+            assert_eq!(relative(path, here), seen, "{path}");
+        }
+    }
 }

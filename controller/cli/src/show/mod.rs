@@ -5,6 +5,7 @@ pub mod describe;
 pub mod diff;
 pub mod effect;
 pub mod failure;
+pub mod field;
 pub mod follow;
 pub mod lists;
 pub mod markdown;

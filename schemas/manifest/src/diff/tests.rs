@@ -36,7 +36,7 @@ spec:
 
 fn object(text: &str) -> Object {
     let hosts = "---\napiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx1}\nspec: {replicationAddress: a}\n";
-    let hosts = format!("{hosts}{}", hosts.replace("mx1", "mx2"));
+    let hosts = format!("{hosts}{}", hosts.replace("mx1", "mx2").replace("Address: a", "Address: b"));
     let mut set = read(&[("a.yaml", format!("{text}{hosts}"))]);
     assert_eq!(set.findings, [], "{text}");
     set.objects.remove(0).object

@@ -4,7 +4,7 @@ use super::{Item, Lint, World, world::members};
 use crate::{
     escape::{escape, quoted},
     finding::Finding,
-    tree::child,
+    tree::{child, written},
 };
 use model::elements::roots::RESERVED_DIRECTORY;
 
@@ -35,11 +35,21 @@ fn path(item: &Item, pointer: String, text: &str) -> Option<Finding> {
     let finding =
         place.error(LINT.code, format!("{} is not a path for a directory", quoted(text)))?.label(escape(&why));
     let finding = help.into_iter().fold(finding, Finding::help);
-    let trimmed = text.trim_end_matches('/');
-    match (wrong(trimmed), place.span()) {
-        (None, Some(span)) => Some(finding.help(format!("write {trimmed}")).fix(true, span, trimmed)),
+    let plain = plain(text);
+    match (wrong(&plain), place.span()) {
+        (None, Some(span)) => {
+            let written = written(&plain);
+            Some(finding.help(format!("write {written}")).fix(true, span, written))
+        }
         _ => Some(finding),
     }
+}
+
+/// The same directory without `//`, `/./` and a slash at the end.
+fn plain(text: &str) -> String {
+    let parts = text.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let joined = parts.fold(String::new(), |path, part| path + "/" + part);
+    if text.starts_with('/') { joined } else { text.to_owned() }
 }
 
 /// Why a path is refused, and what to do.
@@ -88,7 +98,14 @@ fn wrong(text: &str) -> Option<(String, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrong;
+    use super::{plain, wrong};
+
+    #[test]
+    fn detours_are_left_out() {
+        assert_eq!(plain("/srv//www/./x/"), "/srv/www/x");
+        assert_eq!(plain("srv/"), "srv/", "not absolute");
+        assert_eq!(plain("/srv/../x"), "/srv/../x", "another directory, perhaps");
+    }
 
     #[test]
     fn only_absolute_plain_paths_pass() {

@@ -49,6 +49,8 @@ lints![
     plan_no_return,
     plan_failure,
     plan_idle,
+    shared_address,
+    credential,
 ];
 
 /// Runs all rules.

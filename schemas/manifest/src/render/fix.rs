@@ -4,8 +4,12 @@ use crate::finding::{Edit, Finding};
 
 /// The text of a file with every safe fix made; `None` when there is none.
 pub fn fixed(findings: &[Finding], file: usize, text: &str) -> Option<String> {
-    let here = findings.iter().filter(|finding| finding.file == file);
-    let safe = here.filter_map(|finding| finding.fix.as_ref()).filter(|fix| fix.safe);
+    let here = || findings.iter().filter(|finding| finding.file == file);
+    // Its bytes were replaced when it was read: what is written back would not be the same file.
+    if here().any(|finding| finding.code == "DR0004") {
+        return None;
+    }
+    let safe = here().filter_map(|finding| finding.fix.as_ref()).filter(|fix| fix.safe);
     let mut edits: Vec<&Edit> = safe.flat_map(|fix| &fix.edits).collect();
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     edits.dedup();

@@ -1,25 +1,39 @@
 //! Findings for tools: `standin.diag/v1`.
 
-use super::place::{file, position};
+use super::{
+    place::{Places, Position},
+    report::{Format, Report},
+    sarif::url,
+};
 use crate::finding::{Finding, Fix, Span};
 use serde_json::{Value, json};
 
+pub const FORMAT: Format = Format { name: "json", about: "an object each, standin.diag/v1", for_people: false, write };
+
+fn write(report: &Report<'_>) -> String {
+    lines(&report.set.findings, &report.places)
+}
+
 /// One object for each finding.
 pub fn json<P: AsRef<str>, T: AsRef<str>>(findings: &[Finding], files: &[(P, T)]) -> Vec<Value> {
-    findings.iter().map(|finding| one(finding, files)).collect()
+    let places = Places::new(files);
+    findings.iter().map(|finding| one(finding, &places)).collect()
 }
 
 /// One object a line.
 pub fn json_lines<P: AsRef<str>, T: AsRef<str>>(findings: &[Finding], files: &[(P, T)]) -> String {
-    json(findings, files).iter().map(|value| format!("{value}\n")).collect()
+    lines(findings, &Places::new(files))
 }
 
-fn one<P: AsRef<str>, T: AsRef<str>>(finding: &Finding, files: &[(P, T)]) -> Value {
-    let (path, text) = file(files, finding.file);
+fn lines(findings: &[Finding], places: &Places<'_>) -> String {
+    findings.iter().map(|finding| format!("{}\n", one(finding, places))).collect()
+}
+
+fn one(finding: &Finding, places: &Places<'_>) -> Value {
     let object = finding.object.as_ref().map(|(kind, name)| json!({"kind": kind, "name": name}));
     let context = finding.context.iter().map(|context| {
-        let (path, text) = file(files, context.file);
-        json!({"file": path, "range": range(text, &context.span), "label": context.label})
+        let (file, span) = (context.file, &context.span);
+        json!({"file": places.path(file), "range": range(places, file, span), "label": context.label})
     });
     let context: Vec<Value> = context.collect();
     let mut value = json!({
@@ -28,14 +42,14 @@ fn one<P: AsRef<str>, T: AsRef<str>>(finding: &Finding, files: &[(P, T)]) -> Val
         "severity": finding.severity.as_str(),
         "message": finding.message,
         "label": finding.label,
-        "file": path,
-        "range": range(text, &finding.span),
+        "file": places.path(finding.file),
+        "range": range(places, finding.file, &finding.span),
         "object": object,
         "path": finding.path,
         "context": context,
         "notes": finding.notes,
         "help": finding.helps.join("; "),
-        "url": format!("https://standin.invalid/d/{}", finding.code),
+        "url": url(finding.code),
         "fix": finding.fix.as_ref().map(fix),
     });
     // Absent, not null: the same rule as in manifests.
@@ -50,10 +64,8 @@ fn fix(fix: &Fix) -> Value {
     json!({"safe": fix.safe, "edits": edits.collect::<Vec<_>>()})
 }
 
-fn range(text: &str, span: &Span) -> Value {
-    let place = |offset: usize| {
-        let at = position(text, offset);
-        json!({"line": at.line, "column": at.column, "offset": offset})
-    };
-    json!({"start": place(span.start), "end": place(span.end)})
+fn range(places: &Places<'_>, file: usize, span: &Span) -> Value {
+    let place = |at: Position, offset: usize| json!({"line": at.line, "column": at.column, "offset": offset});
+    let (start, end) = places.range(file, span);
+    json!({"start": place(start, span.start), "end": place(end, span.end)})
 }

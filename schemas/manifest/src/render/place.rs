@@ -1,5 +1,8 @@
 //! Lines and columns.
 
+use crate::finding::Span;
+use std::cell::OnceCell;
+
 /// A place in a text: both numbers start at 1, the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -7,21 +10,78 @@ pub struct Position {
     pub column: usize,
 }
 
-/// The line and column of a byte.
-pub fn position(text: &str, offset: usize) -> Position {
-    let mut end = offset.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// Finds lines and columns in one text again and again, for which it reads the text once.
+struct Lines<'a> {
+    text: &'a str,
+    /// Where each line begins.
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        // What stands before the first character is not counted.
+        let first = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(first).chain(ends).collect() }
     }
-    let before = text[..end].strip_prefix('\u{FEFF}').unwrap_or(&text[..end]);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Position {
-        line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+
+    fn position(&self, offset: usize) -> Position {
+        let mut end = offset.min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let line = self.starts.partition_point(|start| *start <= end).max(1);
+        let before = self.text.get(self.starts[line - 1]..end).unwrap_or_default();
+        Position { line, column: before.chars().count() + 1 }
     }
 }
 
-/// Path and text of a finding's file.
-pub fn file<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], index: usize) -> (&str, &str) {
-    files.get(index).map_or(("", ""), |(path, text)| (path.as_ref(), text.as_ref()))
+/// Paths, lines and columns of a set of files.
+pub struct Places<'a> {
+    files: Vec<(&'a str, &'a str, OnceCell<Lines<'a>>)>,
+}
+
+impl<'a> Places<'a> {
+    pub fn new<P: AsRef<str>, T: AsRef<str>>(files: &'a [(P, T)]) -> Self {
+        Self { files: files.iter().map(|(path, text)| (path.as_ref(), text.as_ref(), OnceCell::new())).collect() }
+    }
+
+    pub fn path(&self, file: usize) -> &'a str {
+        self.files.get(file).map_or("", |(path, ..)| path)
+    }
+
+    pub fn position(&self, file: usize, offset: usize) -> Position {
+        let Some((_, text, lines)) = self.files.get(file) else { return Position { line: 1, column: 1 } };
+        lines.get_or_init(|| Lines::new(text)).position(offset)
+    }
+
+    /// Where it begins, and where it has ended.
+    pub fn range(&self, file: usize, span: &Span) -> (Position, Position) {
+        (self.position(file, span.start), self.position(file, span.end))
+    }
+}
+
+/// The line and column of a byte.
+pub fn position(text: &str, offset: usize) -> Position {
+    Lines::new(text).position(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_are_those_people_count() {
+        let text = "\u{FEFF}aé→b\r\n\ncd";
+        let at = |offset| {
+            let Position { line, column } = position(text, offset);
+            (line, column)
+        };
+        assert_eq!((at(0), at(3), at(4), at(6)), ((1, 1), (1, 1), (1, 2), (1, 3)));
+        assert_eq!(at(text.find("cd").unwrap() + 1), (3, 2));
+        assert_eq!(at(text.len()), (3, 3));
+        assert_eq!(at(9999), (3, 3));
+        assert_eq!(at(5), (1, 2), "within a character");
+        assert_eq!(position("", 0), Position { line: 1, column: 1 });
+    }
 }

@@ -2,8 +2,8 @@
 
 use crate::{finding::Severity, read::Set};
 
-/// `Checked 13 objects in 5 files: 5 errors, 1 warning.` and hints, each on a line of its own.
-pub fn summary(set: &Set) -> String {
+/// `Checked 13 objects in 5 files: 5 errors, 1 warning.`
+pub fn headline(set: &Set) -> String {
     let (errors, warnings) = (set.count(Severity::Error), set.count(Severity::Warning));
     let found = match (errors, warnings) {
         (0, 0) => "no errors, no warnings".to_owned(),
@@ -11,8 +11,17 @@ pub fn summary(set: &Set) -> String {
         (e, 0) => format!("{}, no warnings", counted(e, "error")),
         (e, w) => format!("{}, {}", counted(e, "error"), counted(w, "warning")),
     };
+    let accepted = match set.accepted.len() {
+        0 => String::new(),
+        n => format!(", {n} accepted"),
+    };
     let what = counted(set.documents, "object");
-    let mut text = format!("Checked {what} in {}: {found}.", counted(set.files, "file"));
+    format!("Checked {what} in {}: {found}{accepted}.", counted(set.files, "file"))
+}
+
+/// `Checked 13 objects in 5 files: 5 errors, 1 warning.` and hints, each on a line of its own.
+pub fn summary(set: &Set) -> String {
+    let mut text = headline(set);
     match set.findings.iter().filter(|finding| finding.fix.as_ref().is_some_and(|fix| fix.safe)).count() {
         0 => {}
         1 => text.push_str(" 1 has a safe fix: standin validate --fix"),

@@ -1,11 +1,11 @@
 //! What the schema says about a document, as findings with places.
 
-use super::{quantity::Quantity, shape};
+use super::{quantity::Quantity, scalars, shape};
 use crate::{
     escape::{escape, quoted},
     finding::{FINDINGS_MAX, Finding},
     suggest,
-    tree::{Entry, Node, Shape, child, readable},
+    tree::{self, Entry, Node, Shape, child, readable},
 };
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use model::{Kind, recovery_plan::Action};
@@ -25,24 +25,46 @@ pub fn schema_of(kind: Kind) -> &'static Value {
     &compiled(kind).schema
 }
 
+/// The schema of `standin.yaml`, made once.
+pub fn project_schema() -> &'static Value {
+    &compiled_project().schema
+}
+
 struct Compiled {
     schema: Value,
     validator: Option<Validator>,
 }
 
+impl Compiled {
+    fn new(schema: Value) -> Self {
+        let validator = jsonschema::validator_for(&schema).ok();
+        Self { schema, validator }
+    }
+}
+
 fn compiled(kind: Kind) -> &'static Compiled {
     static COMPILED: OnceLock<Vec<Compiled>> = OnceLock::new();
-    let make = |kind: &Kind| {
-        let schema = super::schema(*kind);
-        let validator = jsonschema::validator_for(&schema).ok();
-        Compiled { schema, validator }
-    };
+    let make = |kind: &Kind| Compiled::new(super::schema(*kind));
     &COMPILED.get_or_init(|| Kind::ALL.iter().map(make).collect())[kind as usize]
+}
+
+fn compiled_project() -> &'static Compiled {
+    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+    COMPILED.get_or_init(|| Compiled::new(super::project()))
 }
 
 /// Checks a document against the schema of its kind.
 pub fn check(file: usize, kind: Kind, root: &Node) -> Checked {
-    let Compiled { schema, validator } = compiled(kind);
+    check_against(compiled(kind), file, root)
+}
+
+/// Checks a document against the schema of projects.
+pub fn check_project(file: usize, root: &Node) -> Checked {
+    check_against(compiled_project(), file, root)
+}
+
+fn check_against(compiled: &Compiled, file: usize, root: &Node) -> Checked {
+    let Compiled { schema, validator } = compiled;
     let mut checker = Checker { file, schema, root, out: Checked::default() };
     checker.quantities(root, schema, "");
     checker.exactly_one(root);
@@ -68,12 +90,14 @@ impl Checker<'_> {
         self.out.bad.insert(pointer);
     }
 
-    /// Sizes and lengths of time, by the model's parser.
+    /// Sizes and lengths of time, by the model's parser; whole numbers; texts that others read otherwise.
     fn quantities(&mut self, node: &Node, schema: &Value, pointer: &str) {
         match &node.shape {
             Shape::Map(entries) => {
                 for entry in entries {
-                    if let Some(below) = schema.get("properties").and_then(|p| p.get(&entry.key)) {
+                    let field = schema.get("properties").and_then(|p| p.get(&entry.key));
+                    let value = schema.get("additionalProperties").filter(|s| s.is_object());
+                    if let Some(below) = field.or(value) {
                         self.quantities(&entry.node, below, &child(pointer, &entry.key));
                     }
                 }
@@ -84,10 +108,16 @@ impl Checker<'_> {
                     self.quantities(item, below, &child(pointer, index));
                 }
             }
-            Shape::Scalar { text, .. } => {
-                let quantity = Quantity::of(schema).filter(|_| !node.spoilt);
-                if let Some(finding) = quantity.and_then(|q| q.check(self.file, &node.span, text)) {
+            Shape::Scalar { .. } if node.spoilt => {}
+            Shape::Scalar { text, value, .. } => {
+                if let Some(quantity) = Quantity::of(schema) {
+                    if let Some(finding) = quantity.check(self.file, &node.span, text) {
+                        self.report(pointer.to_owned(), finding);
+                    }
+                } else if let Some(finding) = scalars::not_whole(self.file, node, value, schema) {
                     self.report(pointer.to_owned(), finding);
+                } else if let Some(finding) = scalars::disputed(self.file, node, schema) {
+                    self.out.findings.push(finding.at(pointer)); // a warning: the value is as it is read here
                 }
             }
         }
@@ -127,7 +157,11 @@ impl Checker<'_> {
         let finding =
             Finding::error("DR0101", self.file, entry.key_span.clone(), format!("unknown field {}", quoted(key)));
         let finding = match meant {
-            Some(meant) => finding.label(format!("did you mean `{meant}`?")).fix(false, entry.key_span.clone(), meant),
+            Some(meant) => {
+                // Only the case is wrong, and the field is not there twice afterwards: it is the one that was meant.
+                let certain = meant.eq_ignore_ascii_case(key) && node.entry(meant).is_none();
+                finding.label(format!("did you mean `{meant}`?")).fix(certain, entry.key_span.clone(), meant)
+            }
             None => finding.label("not a field of this object"),
         };
         let place = match readable(self.root, pointer) {
@@ -183,7 +217,10 @@ impl Checker<'_> {
                 let words: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 let found = finding("DR0105", format!("{text} is not a value of {name}"));
                 match suggest::closest(node.text().unwrap_or_default(), words.iter().copied()) {
-                    Some(meant) => found.label(format!("did you mean `{meant}`?")).fix(false, span.clone(), meant),
+                    Some(meant) => {
+                        let certain = node.text().is_some_and(|text| text.eq_ignore_ascii_case(meant));
+                        found.label(format!("did you mean `{meant}`?")).fix(certain, span.clone(), meant)
+                    }
                     None => found.label("not one of the words"),
                 }
                 .note(format!("{name} is {}", suggest::list(&words, "or")))
@@ -220,10 +257,16 @@ impl Checker<'_> {
                 let text = node.text().unwrap_or_default();
                 finding(format!("{name} must be text"))
                     .label(label)
-                    .help(format!("write it in quotes: \"{text}\""))
-                    .fix(true, span.clone(), format!("\"{text}\""))
+                    .help(format!("write it in quotes: {}", tree::quoted(text)))
+                    .fix(true, span.clone(), tree::quoted(text))
+            }
+            ("boolean", true) => {
+                scalars::truth(node, finding(format!("{name} must be `true` or `false`")).label(label))
             }
             ("boolean", _) => finding(format!("{name} must be `true` or `false`")).label(label),
+            ("integer" | "number", true) => {
+                scalars::whole(node, finding(format!("{name} must be a whole number")).label(label))
+            }
             ("integer" | "number", _) => finding(format!("{name} must be a whole number")).label(label),
             ("array", _) => finding(format!("{name} must be a list")).label(label),
             ("object", _) => finding(format!("{name} must be an object with fields")).label(label),

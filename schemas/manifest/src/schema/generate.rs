@@ -1,11 +1,13 @@
 //! Makes the schemas out of the model's types: doc comments become descriptions.
 
 use super::shape;
+use crate::project::ProjectSpec;
 use model::{HostSpec, Kind, Metadata, RecoveryPlanSpec, ScenarioSpec, object::API_VERSION};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use std::{io, path::Path};
 
+const PROJECT: &str = "Project";
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// The schema of one kind.
@@ -15,22 +17,31 @@ pub fn schema(kind: Kind) -> Value {
     schema
 }
 
+/// The schema of `standin.yaml`.
+pub fn project() -> Value {
+    let mut schema = json!({"$schema": DRAFT, "title": "Standin Project"});
+    merge(&mut schema, project_body());
+    schema
+}
+
 /// One schema for files that hold any kind: `if kind is X then X's schema`.
 pub fn combined() -> Value {
-    let branch = |kind: &Kind| {
+    let branch = |kind: &&str| {
         json!({
-            "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
             "then": {"$ref": format!("#/definitions/{kind}")},
         })
     };
-    let definitions: Map<String, Value> = Kind::ALL.iter().map(|kind| (kind.to_string(), body(*kind))).collect();
+    let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).chain([PROJECT]).collect();
+    let mut definitions: Map<String, Value> = Kind::ALL.iter().map(|kind| (kind.to_string(), body(*kind))).collect();
+    definitions.insert(PROJECT.to_owned(), project_body());
     json!({
         "$schema": DRAFT,
         "title": "Standin manifest",
         "type": "object",
-        "properties": {"apiVersion": api_version(), "kind": kind_field(&Kind::ALL)},
+        "properties": {"apiVersion": api_version(), "kind": kind_field(&kinds)},
         "required": ["apiVersion", "kind"],
-        "allOf": Kind::ALL.iter().map(branch).collect::<Vec<_>>(),
+        "allOf": kinds.iter().map(branch).collect::<Vec<_>>(),
         "definitions": definitions,
     })
 }
@@ -42,6 +53,7 @@ pub fn files() -> Vec<(String, String)> {
         .iter()
         .map(|kind| (format!("{}.json", kind.as_str().to_ascii_lowercase()), text(&schema(*kind))))
         .collect();
+    files.push(("project.json".to_owned(), text(&project())));
     files.push(("manifest.json".to_owned(), text(&combined())));
     files
 }
@@ -80,11 +92,23 @@ fn body(kind: Kind) -> Value {
         "type": "object",
         "properties": {
             "apiVersion": api_version(),
-            "kind": kind_field(&[kind]),
+            "kind": kind_field(&[kind.as_str()]),
             "metadata": metadata(),
             "spec": spec,
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
+        "additionalProperties": false,
+    })
+}
+
+fn project_body() -> Value {
+    let mut spec = of::<ProjectSpec>();
+    merge(&mut spec, json!({"examples": [{"include": ["hosts/*.yaml", "scenarios/*.yaml"]}]}));
+    json!({
+        "description": "Which files belong together, their overlays, and how strictly they are checked: `standin.yaml`.",
+        "type": "object",
+        "properties": {"apiVersion": api_version(), "kind": kind_field(&[PROJECT]), "spec": spec},
+        "required": ["apiVersion", "kind", "spec"],
         "additionalProperties": false,
     })
 }
@@ -96,8 +120,7 @@ fn api_version() -> Value {
     })
 }
 
-fn kind_field(kinds: &[Kind]) -> Value {
-    let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+fn kind_field(words: &[&str]) -> Value {
     json!({"description": "What the object is.", "type": "string", "enum": words, "examples": [words.first()]})
 }
 

@@ -6,12 +6,13 @@
 mod check;
 mod generate;
 mod quantity;
+mod scalars;
 mod shape;
 
-pub use check::{Checked, check, schema_of};
-pub use generate::{combined, files, schema, write_schemas};
+pub use check::{Checked, check, check_project, project_schema, schema_of};
+pub use generate::{combined, files, project, schema, write_schemas};
 pub use quantity::name as quantity_name;
-pub use shape::subschema;
+pub use shape::{fields, subschema};
 
 #[cfg(test)]
 mod tests;

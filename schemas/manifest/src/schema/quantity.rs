@@ -37,6 +37,14 @@ impl Quantity {
         patterns.iter().find(|(own, _)| own.as_ref() == Some(pattern)).map(|(_, quantity)| *quantity)
     }
 
+    /// The units in which it is written.
+    pub fn units(self) -> &'static str {
+        match self {
+            Quantity::Size => "KiB, MiB, GiB, TiB, PiB (powers of 1024), kB, MB, GB, TB, PB (of 1000) or B",
+            Quantity::Period => "d, h, m, s or ms",
+        }
+    }
+
     /// What it is called in a message.
     pub fn what(self) -> &'static str {
         match self {
@@ -57,16 +65,33 @@ impl Quantity {
         };
         let message = format!("{} is not {}", quoted(text), self.what());
         let finding = Finding::error(code, file, span.clone(), message).label(escape(&bad.reason));
+        if let Some(closed) = self.closed_up(text) {
+            return Some(finding.help(format!("write {closed}")).fix(true, span.clone(), closed));
+        }
         Some(match (&bad.suggestion, self) {
             (Some(suggestion), Quantity::Size) => {
                 finding.help(size_help(suggestion)).fix(false, span.clone(), suggestion.clone())
             }
             (Some(suggestion), Quantity::Period) => {
-                finding.help(period_help(suggestion, &bad)).fix(false, span.clone(), suggestion.clone())
+                // A unit was written, only spelt otherwise; a bare number may have meant anything.
+                let certain = !text.bytes().all(|b| b.is_ascii_digit()) && suggestion.parse::<Period>().is_ok();
+                finding.help(period_help(suggestion, &bad)).fix(certain, span.clone(), suggestion.clone())
             }
             (None, Quantity::Size) => finding.help("write it as in `10GiB`, `500MiB` or `10GB`"),
             (None, Quantity::Period) => finding.help("write it as in `30s`, `5m`, `1h30m`, `7d` or `250ms`"),
         })
+    }
+}
+
+impl Quantity {
+    /// The same without the blanks, when they are all that is wrong: `10 GiB`.
+    fn closed_up(self, text: &str) -> Option<String> {
+        let closed: String = text.chars().filter(|c| *c != ' ').collect();
+        let good = match self {
+            Quantity::Size => closed.parse::<Size>().is_ok(),
+            Quantity::Period => closed.parse::<Period>().is_ok(),
+        };
+        (closed != text && good).then_some(closed)
     }
 }
 

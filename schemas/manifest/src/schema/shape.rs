@@ -1,5 +1,6 @@
 //! Turns what schemars makes into what people and editors read best.
 
+use super::quantity::Quantity;
 use serde_json::{Map, Value, json};
 
 /// The shape of every name, as `model::names::is_name` has it.
@@ -14,6 +15,7 @@ pub fn shape(schema: &mut Value) {
     object.remove("format");
     one_line_descriptions(object);
     remove_null(object);
+    unit(object);
     if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
         if let Some(name) = properties.get_mut("name").and_then(Value::as_object_mut) {
             name.entry("pattern").or_insert_with(|| json!(NAME_PATTERN));
@@ -55,6 +57,14 @@ fn fold_words(object: &mut Map<String, Value>) {
 fn one_line_descriptions(object: &mut Map<String, Value>) {
     if let Some(Value::String(text)) = object.get_mut("description") {
         *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+}
+
+/// Editors show it; what is written without a unit is refused by the pattern.
+fn unit(object: &mut Map<String, Value>) {
+    let unit = Quantity::of(&Value::Object(object.clone())).map(Quantity::units);
+    if let Some(unit) = unit {
+        object.insert("x-unit".to_owned(), json!(unit));
     }
 }
 

@@ -21,6 +21,12 @@ fn all<'a>(path: String, schema: &'a Value, found: &mut Vec<(String, &'a Value)>
     found.push((path, schema));
 }
 
+/// The schema of every kind, with its name.
+fn schemas() -> Vec<(&'static str, Value)> {
+    let kinds = Kind::ALL.iter().map(|kind| (kind.as_str(), schema(*kind)));
+    kinds.chain([("Project", project())]).collect()
+}
+
 #[test]
 fn the_published_schemas_are_those_of_this_build() {
     for (name, text) in files() {
@@ -47,8 +53,7 @@ fn the_reference_in_the_guide_is_that_of_this_build() {
 
 #[test]
 fn objects_are_closed_and_messages_can_be_exact() {
-    for kind in Kind::ALL {
-        let schema = schema(kind);
+    for (kind, schema) in schemas() {
         let text = schema.to_string();
         for word in ["anyOf", "oneOf", "null", "\"format\"", "$ref"] {
             assert!(!text.contains(word), "{kind}: {word}");
@@ -68,23 +73,26 @@ fn objects_are_closed_and_messages_can_be_exact() {
 
 #[test]
 fn every_field_says_what_it_is() {
-    for kind in Kind::ALL {
-        let schema = schema(kind);
+    for (kind, schema) in schemas() {
         let mut found = Vec::new();
         all(kind.to_string(), &schema, &mut found);
         for (path, field) in found.iter().filter(|(path, _)| path.contains('.') && !path.ends_with(['*', ']'])) {
             let text = field.get("description").and_then(Value::as_str).unwrap_or_default();
             assert!(text.len() > 5 && text.ends_with('.'), "{path}: description {text:?}");
             assert!(field.pointer("/examples/0").is_some(), "{path} has no example");
+            let counts = field.get("type").is_some_and(|t| t == "integer" || t == "number");
+            let has_unit = field.get("x-unit").and_then(Value::as_str).is_some_and(|unit| !unit.is_empty());
+            assert_eq!(has_unit, counts || quantity_name(field).is_some(), "{path}: unit");
         }
     }
 }
 
 #[test]
 fn every_field_is_required_or_has_a_default_or_means_nothing_when_absent() {
-    const ABSENT: [&str; 6] = ["labels", "annotations", "resourceVersion", "description", "directory", "expect"];
     const ABSENT_IN_PLANS: [&str; 9] =
         ["plan", "default", "host", "replica", "timeout", "retries", "onFailure", "undo", "pointOfNoReturn"];
+    const ABSENT: [&str; 7] =
+        ["labels", "annotations", "resourceVersion", "description", "directory", "expect", "until"];
     fn walk(path: &str, schema: &Value) {
         let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
@@ -102,13 +110,12 @@ fn every_field_is_required_or_has_a_default_or_means_nothing_when_absent() {
             walk(&path, field.get("items").unwrap_or(&Value::Null));
         }
     }
-    Kind::ALL.iter().for_each(|kind| walk(kind.as_str(), &schema(*kind)));
+    schemas().iter().for_each(|(kind, schema)| walk(kind, schema));
 }
 
 #[test]
 fn every_example_is_valid() {
-    for kind in Kind::ALL {
-        let schema = schema(kind);
+    for (kind, schema) in schemas() {
         let mut found = Vec::new();
         all(kind.to_string(), &schema, &mut found);
         for (path, field) in found {

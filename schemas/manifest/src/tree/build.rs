@@ -2,7 +2,7 @@
 //! keys that are not text, nulls.
 
 use super::{
-    node::{Entry, Node, Shape},
+    node::{Entry, Node, Shape, Style},
     scalar,
 };
 use crate::{
@@ -36,7 +36,37 @@ struct Open {
 
 enum Partial {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(Option<String>, Span)> },
+    Map { entries: Vec<Entry>, key: Option<Key> },
+}
+
+/// A key whose value has not been seen.
+struct Key {
+    /// `None` where it is not text.
+    name: Option<String>,
+    span: Span,
+    /// Another reading of a key without quotes.
+    disputed: Option<&'static str>,
+    plain: bool,
+    /// The same key as text, where it is a number or a truth value.
+    quoted: Option<String>,
+}
+
+impl Key {
+    fn new(node: Node) -> Self {
+        let quoted = match &node.shape {
+            Shape::Scalar { value: Value::Bool(_) | Value::Number(_), text, style: Style::Plain } => {
+                Some(scalar::quoted(text))
+            }
+            _ => None,
+        };
+        Self {
+            name: node.string().map(str::to_owned),
+            disputed: node.disputed(),
+            plain: matches!(node.shape, Shape::Scalar { style: Style::Plain, .. }),
+            quoted,
+            span: node.span,
+        }
+    }
 }
 
 /// Takes events, gives the root of each document.
@@ -122,6 +152,14 @@ impl<'a> Builder<'a> {
             ScalarStyle::Plain => scalar::plain(text),
             _ => Value::String(text.to_owned()),
         };
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        };
+        // The parser's end of a block is where the next thing begins.
+        let end = span.start + self.text.get(span.clone()).map_or(0, |raw| raw.trim_end().len());
+        let span = if style == Style::Block { span.start..end } else { span };
         let hidden = text.chars().find(|&c| is_deceptive(c));
         let raw_has_it = |c: char| self.text.get(span.clone()).is_some_and(|raw| raw.contains(c));
         let escaped = hidden.filter(|&c| !raw_has_it(c));
@@ -129,7 +167,7 @@ impl<'a> Builder<'a> {
             let message = format!("the character U+{:04X} is not allowed", u32::from(c));
             self.report(Finding::error("DR0006", self.file, span.clone(), message).label("written as an escape here"));
         }
-        Node { span, shape: Shape::Scalar { value, text: text.to_owned() }, spoilt: hidden.is_some() }
+        Node { span, shape: Shape::Scalar { value, text: text.to_owned(), style }, spoilt: hidden.is_some() }
     }
 
     fn count(&mut self, nodes: usize, span: &Span) -> Result<(), ()> {
@@ -203,27 +241,37 @@ impl<'a> Builder<'a> {
         match &mut open.node {
             Partial::List(items) => items.push(node),
             Partial::Map { key: key @ None, .. } => {
-                let text = node.text().map(str::to_owned).filter(|_| node.string().is_some());
-                *key = Some((text, node.span));
+                *key = Some(Key::new(node));
                 return None;
             }
             Partial::Map { entries, key } => {
-                let (name, key_span) = key.take().unwrap_or((None, node.span.clone()));
-                let first = name.as_ref().and_then(|name| entries.iter().find(|e| e.key == *name));
+                let key = key.take()?;
+                let first = key.name.as_ref().and_then(|name| entries.iter().find(|e| e.key == *name));
                 let first = first.map(|e| e.key_span.clone());
                 let full = entries.len() >= FIELDS_MAX;
-                match (name, first) {
-                    (None, _) => self.bad_key(key_span),
-                    (Some(name), _) if name == "<<" => self.merge_key(key_span),
-                    (Some(name), Some(first)) => self.duplicate(&name, key_span, first),
-                    (Some(_), None) if full => self.too_many_fields(key_span),
-                    (Some(key), None) => self.insert(Entry { key, key_span, node }),
-                }
+                self.pair(key, node, first, full);
                 return None;
             }
         }
         self.check_null_item();
         None
+    }
+
+    /// Takes a key with its value into the open map, or says why not.
+    fn pair(&mut self, key: Key, node: Node, first: Option<Span>, full: bool) {
+        let Key { name, span, disputed, plain, quoted } = key;
+        match (name, first) {
+            (None, _) => self.bad_key(span, quoted),
+            (Some(name), _) if name == "<<" && plain => self.merge_key(span),
+            (Some(name), Some(first)) => self.duplicate(&name, span, first),
+            (Some(_), None) if full => self.too_many_fields(span),
+            (Some(key), None) => {
+                if let Some(other) = disputed.filter(|_| self.text.get(span.clone()) == Some(&key)) {
+                    self.report(super::disputed_finding(self.file, &span, &key, other));
+                }
+                self.insert(Entry { key, key_span: span, node });
+            }
+        }
     }
 
     fn insert(&mut self, mut entry: Entry) {
@@ -259,12 +307,16 @@ impl<'a> Builder<'a> {
         self.report(Finding::error("DR0009", self.file, span, message).label("one too many"));
     }
 
-    fn bad_key(&mut self, span: Span) {
-        self.report(
-            Finding::error("DR0008", self.file, span, "this key is not text")
-                .label("keys are words")
-                .help("write the key in quotes"),
-        );
+    fn bad_key(&mut self, span: Span, quoted: Option<String>) {
+        let as_written = self.text.get(span.clone());
+        let quoted = quoted.filter(|quoted| as_written.is_some_and(|raw| *quoted == scalar::quoted(raw)));
+        let finding = Finding::error("DR0008", self.file, span.clone(), "this key is not text")
+            .label("keys are words")
+            .help("write the key in quotes");
+        self.report(match quoted {
+            Some(quoted) => finding.fix(true, span, quoted),
+            None => finding,
+        });
     }
 
     fn merge_key(&mut self, span: Span) {

@@ -106,16 +106,13 @@ fn characters(file: usize, text: &str, findings: &mut Vec<Finding>) {
     const SHOWN: usize = 5;
     let bad = text.char_indices().filter(|&(at, c)| escape::is_deceptive(c) && !(at == 0 && c == '\u{FEFF}'));
     for (at, c) in bad.take(SHOWN) {
-        findings.push(
-            Finding::error(
-                "DR0006",
-                file,
-                at..at + c.len_utf8(),
-                format!("the character U+{:04X} is not allowed", u32::from(c)),
-            )
+        let span = at..at + c.len_utf8();
+        let message = format!("the character U+{:04X} is not allowed", u32::from(c));
+        let finding = Finding::error("DR0006", file, span.clone(), message)
             .label("not visible, or changes how the text is shown")
-            .help("remove it"),
-        );
+            .help("remove it");
+        // A control character may stand for something that was lost; the others show nothing at all.
+        findings.push(if c.is_control() { finding } else { finding.fix(true, span, "") });
     }
     if let Some(at) = text.find('\u{FFFD}') {
         findings.push(

@@ -4,14 +4,17 @@
 //! plain one, show tags and merge keys, and let the reader go on after a mistake.
 
 mod build;
+mod disputed;
 mod documents;
 mod node;
 mod pointer;
 mod scalar;
 
-pub use documents::{Document, documents};
-pub use node::{Entry, Node, Shape};
+pub use disputed::disputed_finding;
+pub use documents::{Document, FILE_SIZE_MAX, documents};
+pub use node::{Entry, Node, Shape, Style};
 pub use pointer::{child, escaped_token, readable, tokens};
+pub use scalar::{quoted, written};
 
 #[cfg(test)]
 mod tests;

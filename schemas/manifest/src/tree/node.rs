@@ -21,9 +21,20 @@ pub enum Shape {
         value: Value,
         /// The text as the reader sees it, before it was taken for a number or a truth value.
         text: String,
+        style: Style,
     },
     List(Vec<Node>),
     Map(Vec<Entry>),
+}
+
+/// How a scalar was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes, so that other readers may take it for something else.
+    Plain,
+    Quoted,
+    /// Behind `|` or `>`: its span is what stands below, which nothing in quotes can replace.
+    Block,
 }
 
 /// One key of a map with its value.
@@ -71,6 +82,19 @@ impl Node {
             Shape::Scalar { value: Value::String(text), .. } => Some(text),
             _ => None,
         }
+    }
+
+    /// What other readers of YAML may take an unquoted text for: a truth value, a number, a date.
+    pub fn disputed(&self) -> Option<&'static str> {
+        match &self.shape {
+            Shape::Scalar { value: Value::String(_), text, style: Style::Plain } => super::scalar::disputed(text),
+            _ => None,
+        }
+    }
+
+    /// Whether another scalar can be written in its place.
+    pub fn is_replaceable(&self) -> bool {
+        !matches!(self.shape, Shape::Scalar { style: Style::Block, .. })
     }
 
     pub fn is_scalar(&self) -> bool {

@@ -61,7 +61,7 @@ fn what_manifests_do_without_is_refused_where_it_stands() {
         ("a: \"x\\0y\"\n", vec![("DR0006", "\"x\\0y\"")]),
         ("a: \u{200b}b # \u{7}\n", vec![("DR0006", "\u{200b}"), ("DR0006", "\u{7}")]),
         ("a:\nb: null\nc: [~]\n", vec![("DR0007", "a"), ("DR0007", "b"), ("DR0007", "~")]),
-        ("1: a\n[x]: b\n? {y: 1}\n: c\n", vec![("DR0008", "1"), ("DR0008", "[x]"), ("DR0008", "{y: 1}")]),
+        ("1: a\n[x]: b\n? {q: 1}\n: c\n", vec![("DR0008", "1"), ("DR0008", "[x]"), ("DR0008", "{q: 1}")]),
     ] {
         let mut ours = found(text);
         ours.retain(|(code, _)| *code != "DR0001");

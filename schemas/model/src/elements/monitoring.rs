@@ -59,7 +59,7 @@ pub struct ExecCheck {
 #[serde(rename_all = "camelCase")]
 pub struct TcpCheck {
     /// The port.
-    #[schemars(example = 25, range(min = 1))]
+    #[schemars(example = 25, range(min = 1), extend("x-unit" = "port number"))]
     pub port: u16,
     /// Text that the server must send first. Left out, a connection is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,220 @@
+//! A value that looks like a secret: manifests are read by everybody who can read the repository.
+//!
+//! Only patterns that are hardly ever anything else; a comment is not looked at.
+
+use super::{Item, Lint, World};
+use crate::{
+    finding::{Finding, Severity},
+    tree::{Node, child},
+};
+
+pub const LINT: Lint = Lint { code: "DR0501", check };
+
+/// Longest text that is looked at; a key file is shorter.
+const LOOKED_AT_MAX: usize = 20_000;
+
+fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
+    world.items.iter().for_each(|item| walk(item, &item.tree, "", None, findings));
+}
+
+fn walk(item: &Item, node: &Node, pointer: &str, key: Option<&str>, findings: &mut Vec<Finding>) {
+    for entry in node.map() {
+        walk(item, &entry.node, &child(pointer, &entry.key), Some(&entry.key), findings);
+    }
+    let mut before = None;
+    for (index, below) in node.list().iter().enumerate() {
+        let text = below.text().unwrap_or_default();
+        // `--password`, `geheim`: the name of the second is the first.
+        let option = before.filter(|flag: &&str| flag.starts_with("--")).map(|flag| flag.trim_start_matches('-'));
+        walk(item, below, &child(pointer, index), option, findings);
+        before = Some(text);
+    }
+    if let Some(what) = node.text().and_then(|text| looks_like(key, text)) {
+        findings.extend(finding(item, pointer, what));
+    }
+}
+
+fn finding(item: &Item, pointer: &str, what: Look) -> Option<Finding> {
+    let finding = item.place(pointer).error(LINT.code, format!("this looks like {}", what.name))?;
+    let severity = if what.certain { Severity::Error } else { Severity::Warning };
+    Some(
+        finding
+            .severity(severity)
+            .label("everybody who can read this file has it")
+            .help("keep it in a file on the host that uses it, readable by root alone, and have the script read that")
+            .help("it has been seen: make a new one, and take the old one out of force"),
+    )
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    name: &'static str,
+    /// It cannot be anything else.
+    certain: bool,
+}
+
+fn looks_like(key: Option<&str>, text: &str) -> Option<Look> {
+    let look = |name, certain| Some(Look { name, certain });
+    if text.len() > LOOKED_AT_MAX {
+        return None;
+    }
+    if text.contains("-----BEGIN ") && text.contains(concat!("PRIVATE", " KEY-----")) {
+        return look("a private key", true);
+    }
+    if text.split_whitespace().any(known_token) {
+        return look("an access token", false);
+    }
+    if text.split_whitespace().any(url_with_password) {
+        return look("a password in a URL", false);
+    }
+    if key.is_some_and(names_a_secret) && is_a_value(text) {
+        return look("a password", false);
+    }
+    let assignment = text.split_once(['=', ':']).filter(|(name, _)| !name.contains(char::is_whitespace));
+    if assignment.is_some_and(|(name, value)| names_a_secret(name) && is_a_value(value.trim())) {
+        return look("a password", false);
+    }
+    if text.split_whitespace().any(random_token) {
+        return look("a key or token", false);
+    }
+    None
+}
+
+/// Words that name the secret itself, and not a place where it lies.
+fn names_a_secret(key: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "credential"];
+    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    WORDS.iter().any(|word| letters.ends_with(word))
+}
+
+/// Not empty, not a path, not a stand-in for a value that comes from elsewhere.
+fn is_a_value(text: &str) -> bool {
+    const NO_VALUES: [&str; 10] =
+        ["none", "true", "false", "yes", "no", "null", "unset", "redacted", "changeme", "required"];
+    let elsewhere = text.starts_with(['/', '$', '<', '{', '%', '@', '*', '.', '-']);
+    text.len() >= 4
+        && !elsewhere
+        && !text.contains(char::is_whitespace)
+        && !NO_VALUES.contains(&text.to_ascii_lowercase().as_str())
+        && !text.chars().all(|c| c == 'x' || c == 'X')
+}
+
+/// The shapes that large services give their tokens.
+fn known_token(word: &str) -> bool {
+    let word = word.trim_matches(['"', '\'', ',', ';']);
+    let word = word.rsplit_once('=').map_or(word, |(_, value)| value);
+    let body = |rest: &str, least: usize| {
+        rest.len() >= least && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    };
+    const HEADS: [(&str, usize); 14] = [
+        ("ghp_", 30),
+        ("gho_", 30),
+        ("ghu_", 30),
+        ("ghs_", 30),
+        ("github_pat_", 30),
+        ("glpat-", 20),
+        ("xoxb-", 20),
+        ("xoxp-", 20),
+        ("sk_live_", 16),
+        ("rk_live_", 16),
+        ("npm_", 30),
+        ("pypi-", 50),
+        ("hvs.", 24),
+        ("dckr_pat_", 20),
+    ];
+    let aws = |rest: &str| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    HEADS.iter().any(|(head, least)| word.strip_prefix(head).is_some_and(|rest| body(rest, *least)))
+        || ["AKIA", "ASIA"].iter().any(|head| word.strip_prefix(head).is_some_and(aws))
+        || is_jwt(word)
+}
+
+/// Three parts of base64, the first of which begins with `{"`.
+fn is_jwt(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('.').collect();
+    let base64 = |part: &&str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'='));
+    word.starts_with("eyJ") && parts.len() == 3 && word.len() >= 40 && parts.iter().all(base64)
+}
+
+fn url_with_password(word: &str) -> bool {
+    let Some((_, rest)) = word.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((user, _)) = authority.rsplit_once('@') else { return false };
+    user.split_once(':').is_some_and(|(_, password)| {
+        !password.is_empty() && !password.starts_with(['$', '<', '{', '%', '*']) && !password.contains('$')
+    })
+}
+
+/// A long word of base64 that no language has: capitals, small letters and digits in no order.
+fn random_token(word: &str) -> bool {
+    const LEAST: usize = 40;
+    let word = word.trim_matches(['"', '\'', ',', ';']);
+    let word = word.split_once('=').filter(|(_, value)| value.len() >= LEAST).map_or(word, |(_, value)| value);
+    let body = word.trim_end_matches('=');
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+    if body.len() < LEAST || word.starts_with(['/', '-']) || !body.bytes().all(base64) {
+        return false;
+    }
+    let count = |wanted: fn(&u8) -> bool| body.bytes().filter(wanted).count();
+    let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    let (digits, all) = (count(u8::is_ascii_digit), body.len());
+    // Words joined by `-`, `_` or `/`, and paths, change their class seldom; random ones at every other letter.
+    let class = |b: u8| (b.is_ascii_uppercase(), b.is_ascii_lowercase(), b.is_ascii_digit());
+    let changes = body.as_bytes().windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
+    upper.min(lower) * 4 >= all && digits * 20 >= all && changes * 5 >= all * 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(key: Option<&str>, text: &str) -> Option<&'static str> {
+        looks_like(key, text).map(|look| look.name)
+    }
+
+    #[test]
+    fn secrets_are_seen() {
+        let key = format!("-----BEGIN {} PRIVATE{}-----\nMIIB\n", "RSA", " KEY");
+        assert_eq!(looks_like(None, &key), Some(Look { name: "a private key", certain: true }));
+        let long = "Zm9vYmFyMTIzNDU2Nzg5MGFiY2RlZkdISUpLTE1OT1BRUlNUVVZXWFla";
+        for (key, text) in [
+            (Some("password"), "hunter2!"),
+            (Some("apiKey"), "abcd1234"),
+            (Some("db-password"), "correcthorse"),
+            (None, "--password=hunter2!"),
+            (None, "TOKEN=abcdef"),
+            (None, "https://anna:geheim@alerts.example/x"),
+            (None, "see postgres://u:p4ss@db/x for it"),
+            (None, "ghp_0123456789abcdefghijABCDEFGHIJ0123"),
+            (None, "AKIAIOSFODNN7EXAMPLE"),
+            (None, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbU"),
+            (None, "Bearer b3JkZXJsaW5lc3NPZk1BTlk5c2VjcmV0cw8Xq2Lk7Tz"),
+            (None, long),
+        ] {
+            assert!(looks_like(key, text).is_some_and(|look| !look.certain), "{key:?} {text}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_left_alone() {
+        for (key, text) in [
+            (Some("password"), ""),
+            (Some("password"), "$PASSWORD"),
+            (Some("passwordFile"), "hunter2!"),
+            (Some("password-file"), "/etc/standin/secrets/db"),
+            (Some("token"), "/etc/standin/secrets/token"),
+            (Some("secret"), "none"),
+            (Some("owner"), "postmaster"),
+            (None, "the token is kept on the host"),
+            (None, "https://alerts.example/v1/standin"),
+            (None, "https://alerts.example:8443/v1/standin@x"),
+            (None, "postgres://u:$PW@db/x"),
+            (None, "/srv/customers/ABCDEFGHIJKLmnopqrstuvwxyz0123456789/mail"),
+            (None, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (None, "a-very-long-name-of-a-thing-that-somebody-calls-so-2026"),
+            (None, "ThisIsALongCamelCaseWordThatSomebodyWroteIn2026"),
+        ] {
+            assert_eq!(name(key, text), None, "{key:?} {text}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The one rule by which two trees become one.
+
+use crate::{
+    escape::quoted,
+    finding::{Finding, Span},
+    suggest,
+    tree::{Entry, Node, Shape, child},
+};
+use serde_json::Value;
+
+/// The field that takes an item of a list out.
+pub const REMOVE: &str = "$remove";
+
+/// What says which object a document is; an overlay repeats it and does not change it.
+const IDENTITY: [&str; 3] = ["/apiVersion", "/kind", "/metadata/name"];
+
+/// Merges `over` into `base`; both have spans of the file `file`. Answers what cannot be carried out.
+pub fn merge(file: usize, base: &mut Node, over: Node) -> Vec<Finding> {
+    let mut merging = Merging { file, findings: Vec::new() };
+    merging.tree("", base, over);
+    merging.findings
+}
+
+struct Merging {
+    file: usize,
+    findings: Vec<Finding>,
+}
+
+impl Merging {
+    fn tree(&mut self, pointer: &str, base: &mut Node, over: Node) {
+        match (&mut base.shape, over.shape) {
+            (Shape::Map(fields), Shape::Map(said)) => self.fields(pointer, fields, said),
+            (_, shape) => *base = Node { shape, ..over },
+        }
+    }
+
+    fn fields(&mut self, pointer: &str, fields: &mut Vec<Entry>, said: Vec<Entry>) {
+        for entry in said {
+            let below = child(pointer, &entry.key);
+            if entry.key == REMOVE {
+                self.misplaced(&entry);
+            } else if IDENTITY.contains(&below.as_str()) {
+                continue;
+            } else if let Some(known) = fields.iter_mut().find(|known| known.key == entry.key) {
+                self.field(&below, known, entry);
+            } else {
+                let node = self.fresh(&below, entry.node);
+                fields.push(Entry { node, ..entry });
+            }
+        }
+    }
+
+    /// A field that both have: merged where it has parts with names, replaced with its key otherwise.
+    fn field(&mut self, pointer: &str, known: &mut Entry, said: Entry) {
+        match (&mut known.node.shape, said.node.shape) {
+            (Shape::Map(fields), Shape::Map(more)) => self.fields(pointer, fields, more),
+            (Shape::List(items), Shape::List(more)) if has_objects(items) || has_objects(&more) => {
+                if more.is_empty() {
+                    self.empty(pointer, said.key_span);
+                }
+                self.items(pointer, items, more);
+            }
+            (_, shape) => {
+                let node = self.fresh(pointer, Node { shape, ..said.node });
+                *known = Entry { node, ..said };
+            }
+        }
+    }
+
+    /// Items are matched by name; new ones come last. One without a name is added as well: the schema says why not.
+    fn items(&mut self, pointer: &str, items: &mut Vec<Node>, said: Vec<Node>) {
+        for item in said {
+            let known = name(&item).and_then(|name| items.iter().position(|other| self::name(other) == Some(name)));
+            let below = child(pointer, known.unwrap_or(items.len()));
+            match (removal(&item), known) {
+                (Some(mark), known) => {
+                    if self.removes(&item, mark, items, known, pointer)
+                        && let Some(index) = known
+                    {
+                        items.remove(index);
+                    }
+                }
+                (None, Some(index)) => self.tree(&below, &mut items[index], without_name(item)),
+                (None, None) => {
+                    let item = self.fresh(&below, item);
+                    items.push(item);
+                }
+            }
+        }
+    }
+
+    /// A value that the base does not have: there is nothing in it to be removed.
+    fn fresh(&mut self, pointer: &str, mut node: Node) -> Node {
+        match &mut node.shape {
+            Shape::Scalar { .. } => {}
+            Shape::Map(entries) => {
+                let said = std::mem::take(entries);
+                self.fields(pointer, entries, said);
+            }
+            Shape::List(items) if has_objects(items) => {
+                let said = std::mem::take(items);
+                self.items(pointer, items, said);
+            }
+            Shape::List(_) => {}
+        }
+        node
+    }
+
+    /// Whether a removal can be carried out.
+    fn removes(&mut self, item: &Node, mark: &Entry, known: &[Node], at: Option<usize>, pointer: &str) -> bool {
+        let finding = |span: &Span, text: String| Finding::error("DR0703", self.file, span.clone(), text);
+        let list = quoted(pointer.rsplit('/').next().unwrap_or_default());
+        let more = item.map().iter().find(|entry| entry.key != REMOVE && entry.key != "name");
+        let finding = if !is_true(&mark.node) {
+            finding(&mark.node.span, format!("`{REMOVE}` must be `true`")).label("leave the field out to keep the item")
+        } else if let Some(more) = more {
+            finding(&more.key_span, format!("an item that is removed has {} too", quoted(&more.key)))
+                .label("this has no effect")
+                .context(self.file, mark.key_span.clone(), "removed here")
+                .help(format!("write only `name` and `{REMOVE}`"))
+        } else if let (None, Some(name)) = (at, name(item)) {
+            let names: Vec<&str> = known.iter().filter_map(self::name).collect();
+            let span = item.entry("name").map_or(item.span.clone(), |entry| entry.node.span.clone());
+            let finding = finding(&span, format!("{list} has no item {} that could be removed", quoted(name)));
+            match suggest::closest(name, names.iter().copied()) {
+                Some(meant) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
+                None if names.is_empty() => finding.label("the list has no items"),
+                None => finding.label("no such item").note(format!("items: {}", names.join(", "))),
+            }
+        } else if at.is_none() {
+            finding(&mark.key_span, format!("`{REMOVE}` without a `name`")).label("which item?")
+        } else {
+            return true;
+        };
+        self.findings.push(finding.at(child(pointer, at.unwrap_or(known.len()))));
+        false
+    }
+
+    fn misplaced(&mut self, mark: &Entry) {
+        let message = format!("`{REMOVE}` stands where nothing can be removed");
+        self.findings.push(
+            Finding::error("DR0703", self.file, mark.key_span.clone(), message)
+                .label("only items of a list of objects can be removed")
+                .help("a field of the base can be given another value, but not be taken away"),
+        );
+    }
+
+    fn empty(&mut self, pointer: &str, span: Span) {
+        let list = quoted(pointer.rsplit('/').next().unwrap_or_default());
+        self.findings.push(
+            Finding::error("DR0703", self.file, span, format!("an empty {list} changes nothing"))
+                .label("lists of objects are merged by name")
+                .at(pointer)
+                .help(format!("remove items one by one: `{{name: NAME, {REMOVE}: true}}`")),
+        );
+    }
+}
+
+fn has_objects(items: &[Node]) -> bool {
+    items.iter().any(|item| matches!(item.shape, Shape::Map(_)))
+}
+
+fn name(item: &Node) -> Option<&str> {
+    item.get("name").and_then(Node::string)
+}
+
+/// The name only says which item is meant; the base says it too.
+fn without_name(mut item: Node) -> Node {
+    if let Shape::Map(entries) = &mut item.shape {
+        entries.retain(|entry| entry.key != "name");
+    }
+    item
+}
+
+fn removal(item: &Node) -> Option<&Entry> {
+    item.entry(REMOVE)
+}
+
+fn is_true(node: &Node) -> bool {
+    matches!(node.shape, Shape::Scalar { value: Value::Bool(true), .. })
+}
