@@ -54,7 +54,9 @@ struct Key {
 impl Key {
     fn new(node: Node) -> Self {
         let quoted = match &node.shape {
-            Shape::Scalar { value: Value::Bool(_) | Value::Number(_), text, style: Style::Plain } => Some(scalar::quoted(text)),
+            Shape::Scalar { value: Value::Bool(_) | Value::Number(_), text, style: Style::Plain } => {
+                Some(scalar::quoted(text))
+            }
             _ => None,
         };
         Self {
@@ -165,11 +167,7 @@ impl<'a> Builder<'a> {
             let message = format!("the character U+{:04X} is not allowed", u32::from(c));
             self.report(Finding::error("DR0006", self.file, span.clone(), message).label("written as an escape here"));
         }
-        Node {
-            span,
-            shape: Shape::Scalar { value, text: text.to_owned(), style },
-            spoilt: hidden.is_some(),
-        }
+        Node { span, shape: Shape::Scalar { value, text: text.to_owned(), style }, spoilt: hidden.is_some() }
     }
 
     fn count(&mut self, nodes: usize, span: &Span) -> Result<(), ()> {
