@@ -2,6 +2,7 @@
 
 use crate::exit::{Exit, Failure, Outcome};
 use std::{
+    collections::HashSet,
     fs,
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
@@ -25,11 +26,11 @@ pub struct Sources {
 impl Sources {
     /// Reads all of them, in order, each once.
     pub fn read(&self) -> Outcome<Vec<ManifestFile>> {
-        let mut files: Vec<ManifestFile> = Vec::new();
+        let (mut files, mut known) = (Vec::new(), HashSet::new());
         for source in &self.file {
             let found = if source == "-" { vec![standard_input()?] } else { read_path(Path::new(source))? };
             for file in found {
-                if !files.iter().any(|known| known.path == file.path) {
+                if known.insert(file.path.clone()) {
                     files.push(file);
                 }
             }
