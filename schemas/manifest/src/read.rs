@@ -6,7 +6,7 @@ use crate::{
     lints::{self, Item, World},
     object::{Envelope, decode, envelope},
     schema,
-    tree::{Document, Node, documents, readable},
+    tree::{Document, Node, documents_of_all, readable},
 };
 use model::{HostName, Kind, Object};
 use std::collections::{BTreeSet, HashMap};
@@ -72,13 +72,12 @@ pub fn read<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)]) -> Set {
 pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &Surroundings) -> Set {
     let mut set = Set { files: files.len(), ..Set::default() };
     let mut items = Vec::new();
-    for (file, (_, text)) in files.iter().enumerate() {
-        let text = text.as_ref();
-        let before = set.findings.len();
-        let found = documents(file, text, &mut set.findings);
-        if found.is_empty() && set.findings.len() == before {
-            set.findings.push(nothing_in(file, text));
+    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_ref()).collect();
+    for (file, (found, findings)) in documents_of_all(&texts).into_iter().enumerate() {
+        if found.is_empty() && findings.is_empty() {
+            set.findings.push(nothing_in(file, texts[file]));
         }
+        set.findings.extend(findings);
         set.documents += found.len();
         items.extend(found.into_iter().filter_map(|document| item(file, document, &mut set.findings)));
     }
@@ -94,6 +93,10 @@ pub fn read_with<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], surroundings: &
 /// What can be said only when everything is found: which findings are accepted, and how people call their places.
 fn settle(items: &[Item], set: &mut Set) {
     lint_settings::annotations(items, &mut set.findings, &mut set.accepted);
+    set.subjects = items.iter().map(|i| Subject { file: i.file, kind: i.kind, name: i.name.clone() }).collect();
+    if set.findings.is_empty() {
+        return;
+    }
     let mut trees = HashMap::new();
     for item in items {
         trees.entry((item.file, item.kind.as_str(), item.name.as_str())).or_insert(&item.tree);
@@ -108,7 +111,6 @@ fn settle(items: &[Item], set: &mut Set) {
             }
         }
     }
-    set.subjects = items.iter().map(|i| Subject { file: i.file, kind: i.kind, name: i.name.clone() }).collect();
 }
 
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
@@ -130,7 +132,9 @@ fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<
     let label = |finding: Finding| finding.of(kind, &name);
     findings.extend(checked.findings.into_iter().map(label));
     let mut bad = checked.bad;
-    spoilt(&tree, "", &mut bad);
+    if any_spoilt(&tree) {
+        spoilt(&tree, "", &mut bad);
+    }
     let Some(object) = decode(kind, &tree, &bad) else {
         if bad.is_empty() {
             let span = tree.spot("/kind").unwrap_or_else(|| tree.span.clone());
@@ -140,6 +144,10 @@ fn item(file: usize, document: Document, findings: &mut Vec<Finding>) -> Option<
         return None;
     };
     Some(Item { file, tree, kind, name, object, bad })
+}
+
+fn any_spoilt(node: &Node) -> bool {
+    node.spoilt || node.map().iter().any(|e| any_spoilt(&e.node)) || node.list().iter().any(any_spoilt)
 }
 
 /// Pointers of values about which a finding was made while parsing.
