@@ -1,4 +1,4 @@
-//! Measures the data path beside what people use today: `cargo xtask bench [--quick] [PART...]`.
+//! Measures the data path, and the reading of manifests, beside what people use today: `cargo xtask bench [--quick] [PART...]`.
 //!
 //! Real processes, real TLS, loopback, one file system. Every number of one table comes from one run on one machine;
 //! only ratios mean anything elsewhere.
@@ -15,6 +15,7 @@ mod ours;
 mod report;
 mod size;
 mod trees;
+mod validate;
 
 use anyhow::{Result, bail};
 use report::Report;
@@ -24,8 +25,12 @@ use std::path::PathBuf;
 type Part = fn(&Size, &mut Report) -> Result<()>;
 
 /// In the order in which they run.
-const PARTS: &[(&str, Part)] =
-    &[("latency", latency::measure), ("first-copy", first_copy::measure), ("catch-up", catch_up::measure)];
+const PARTS: &[(&str, Part)] = &[
+    ("latency", latency::measure),
+    ("first-copy", first_copy::measure),
+    ("catch-up", catch_up::measure),
+    ("validate", validate::measure),
+];
 
 fn main() -> Result<()> {
     let (mut size, mut json, mut chosen) = (Size::full(), None, Vec::new());

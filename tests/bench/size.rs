@@ -14,6 +14,8 @@ pub struct Size {
     pub big_files: u32,
     pub big_bytes: usize,
     pub missed: u32,
+    /// Scenarios that are validated; a tenth and ten times as many to see growth.
+    pub manifests: u32,
 }
 
 impl Size {
@@ -26,6 +28,7 @@ impl Size {
             big_files: 8,
             big_bytes: 128 << 20,
             missed: 10_000,
+            manifests: 1_000,
         }
     }
 
@@ -39,6 +42,7 @@ impl Size {
             big_files: 2,
             big_bytes: 16 << 20,
             missed: 500,
+            manifests: 100,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     object::{Envelope, decode, envelope},
     overlay::{Layer, Places, layered},
     project, schema,
-    tree::{Document, Node, documents, readable},
+    tree::{Document, Node, Parsed, documents_of_all, readable},
 };
 use model::{HostName, Kind, Object, PlanName, ScenarioName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -101,8 +101,9 @@ where
     let mut set = Set { files: files.len(), ..Set::default() };
     let places = Places::new(files.iter().map(|(_, text)| text.as_ref().len()));
     let (mut base, mut overlay) = (Vec::new(), Vec::new());
-    for (file, (_, text)) in files.iter().enumerate() {
-        let envelopes = envelopes(file, text.as_ref(), &mut set);
+    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_ref()).collect();
+    for (file, parsed) in documents_of_all(&texts).into_iter().enumerate() {
+        let envelopes = envelopes(file, texts[file], parsed, &mut set);
         let (layer, counted) = if file < overlay_from { (&mut base, 1) } else { (&mut overlay, 0) };
         set.documents += counted * envelopes.0;
         layer.extend(envelopes.1.into_iter().map(|envelope| Layer { file, envelope }));
@@ -120,12 +121,11 @@ where
 }
 
 /// How many objects a file holds, and those of them whose kind is known. A Project is looked at and is none of them.
-fn envelopes(file: usize, text: &str, set: &mut Set) -> (usize, Vec<Envelope>) {
-    let before = set.findings.len();
-    let mut found = documents(file, text, &mut set.findings);
-    if found.is_empty() && set.findings.len() == before {
+fn envelopes(file: usize, text: &str, (mut found, findings): Parsed, set: &mut Set) -> (usize, Vec<Envelope>) {
+    if found.is_empty() && findings.is_empty() {
         set.findings.push(nothing_in(file, text));
     }
+    set.findings.extend(findings);
     found.retain(|document| {
         let is_project = project::is_project(&document.root);
         if is_project {
@@ -140,6 +140,12 @@ fn envelopes(file: usize, text: &str, set: &mut Set) -> (usize, Vec<Envelope>) {
 /// What can be said only when everything is found: which findings are accepted, and how people call their places.
 fn settle(items: &[Item], places: &Places, set: &mut Set) {
     lint_settings::annotations(items, &mut set.findings, &mut set.accepted);
+    let subject =
+        |item: &Item| Subject { file: places.home(item.file, &item.tree), kind: item.kind, name: item.name.clone() };
+    set.subjects = items.iter().map(subject).collect();
+    if set.findings.is_empty() {
+        return;
+    }
     let mut trees = HashMap::new();
     for item in items {
         trees.entry((item.file, item.kind.as_str(), item.name.as_str())).or_insert(&item.tree);
@@ -154,9 +160,6 @@ fn settle(items: &[Item], places: &Places, set: &mut Set) {
             }
         }
     }
-    let subject =
-        |item: &Item| Subject { file: places.home(item.file, &item.tree), kind: item.kind, name: item.name.clone() };
-    set.subjects = items.iter().map(subject).collect();
 }
 
 /// The text of a file; what is not UTF-8 becomes U+FFFD, which `read` refuses where it stands.
@@ -178,7 +181,9 @@ fn item(layer: Layer, findings: &mut Vec<Finding>) -> Option<Item> {
     let label = |finding: Finding| finding.of(kind, &name);
     findings.extend(checked.findings.into_iter().map(label));
     let mut bad = checked.bad;
-    spoilt(&tree, "", &mut bad);
+    if any_spoilt(&tree) {
+        spoilt(&tree, "", &mut bad);
+    }
     let Some(object) = decode(kind, &tree, &bad) else {
         if bad.is_empty() {
             let span = tree.spot("/kind").unwrap_or_else(|| tree.span.clone());
@@ -188,6 +193,10 @@ fn item(layer: Layer, findings: &mut Vec<Finding>) -> Option<Item> {
         return None;
     };
     Some(Item { file, tree, kind, name, object, bad })
+}
+
+fn any_spoilt(node: &Node) -> bool {
+    node.spoilt || node.map().iter().any(|e| any_spoilt(&e.node)) || node.list().iter().any(any_spoilt)
 }
 
 /// Pointers of values about which a finding was made while parsing.

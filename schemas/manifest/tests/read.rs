@@ -270,6 +270,61 @@ proptest! {
     }
 }
 
+/// Every defect of reading that people have been bitten by, each with its place, and none hides the good document.
+#[test]
+fn what_readers_let_through_is_found_in_its_place() {
+    let bomb = (1..9).fold("a0: &a0 [x,x,x,x,x,x,x,x,x]".to_owned(), |text, n| {
+        let list = vec![format!("*a{}", n - 1); 9].join(",");
+        format!("{text}\na{n}: &a{n} [{list}]")
+    });
+    let padded = (1..6).fold("a0: &a0 [x,x,x,x,x,x,x,x,x]".to_owned(), |text, n| {
+        let list = vec![format!("*a{}", n - 1); 9].join(",");
+        format!("{text}\na{n}: &a{n} [{list}]")
+    }) + "\n# "
+        + &"padding ".repeat(30_000);
+    let deep = format!("a: {}{}", "[".repeat(70), "]".repeat(70));
+    for (text, expected) in [
+        ("metadata: {labels: {a: 1, a: 2}}", "2:27: error[DR0002]"),
+        ("metadata:\n  labels:\n    a: x\n    a: y", "5:5: error[DR0002]"),
+        ("x: !exec /bin/sh", "2:4: error[DR0005]"),
+        ("x: !!binary L3Nydg==", "2:4: error[DR0005]"),
+        ("x: {<<: {a: 1}}", "2:5: error[DR0003]"),
+        ("x: \"a\\0b\"", "2:4: error[DR0006]"),
+        ("x: a\u{202e}b", "2:5: error[DR0006]"),
+        ("kind\u{200b}: Host", "2:5: error[DR0006]"),
+        ("x: a\u{7}b", "2:5: error[DR0006]"),
+        ("x:\n\t- 1", "3:2: error[DR0001]"),
+        ("x: [a\ny: b", "3:2: error[DR0001]"),
+        ("x: caf\u{fffd}", "2:7: error[DR0004]"),
+        (&bomb, "error[DR0009]"),
+        (&padded, "error[DR0009]"),
+        (&deep, "error[DR0009]"),
+    ] {
+        let whole = format!("---\n{text}\n---\n{HOSTS}");
+        let files = [("a.yaml", whole.as_str())];
+        let set = read(&files);
+        let shown = render::concise(&set.findings, &files);
+        assert!(shown.contains(expected), "{text:?}: {shown}");
+        assert!(shown.lines().all(|line| line.starts_with("a.yaml:")), "{shown}");
+        assert!(set.has_errors(), "nothing of it is applied");
+        let hosts = set.objects.iter().filter(|located| located.object.kind() == model::Kind::Host).count();
+        // A limit ends the reading of the file; before it, and after anything else, documents are read.
+        assert_eq!(hosts, if expected.contains("DR0009") && !text.starts_with("a: [") { 0 } else { 2 }, "{shown}");
+    }
+}
+
+#[test]
+fn what_is_written_in_quotes_is_text() {
+    let text = HOSTS.replace("{name: mx1}", "{name: mx1, labels: {\"<<\": \"yes\", \"no\": '0755'}}");
+    assert_eq!(codes(&[("a.yaml", &text)]), Vec::<&str>::new());
+}
+
+#[test]
+fn windows_marks_and_tabs_between_values_are_fine() {
+    let text = format!("\u{FEFF}{}", HOSTS.replace('\n', "\r\n").replace("name: ", "name:\t"));
+    assert_eq!(codes(&[("a.yaml", &text)]), Vec::<&str>::new());
+}
+
 /// Far more than a reading takes, even unoptimised on a busy machine; a quadratic one takes minutes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
@@ -315,4 +370,26 @@ fn a_hostile_set_takes_no_time() {
         assert!(set.has_errors());
         assert!(start.elapsed() - began < PATIENCE, "{:?}: {}", start.elapsed() - began, &text[..60]);
     }
+}
+
+/// Ten thousand scenarios, and as many as one file holds, in a time that grows with their number alone.
+#[test]
+fn a_large_set_takes_as_long_as_its_documents() {
+    let scenario = |n: usize| {
+        MAIL.replace("name: mail\n", &format!("name: s{n}\n"))
+            .replace("/srv/vmail", &format!("/srv/{n}"))
+            .replace("/etc/postfix", &format!("/etc/{n}"))
+            .replace("spool/mail", &format!("spool/s{n}"))
+    };
+    let time = |count: usize| {
+        let mut files: Vec<(String, String)> = (0..count).map(|n| (format!("{n}.yaml"), scenario(n))).collect();
+        files.push(("hosts.yaml".into(), HOSTS.into()));
+        let start = std::time::Instant::now();
+        let set = read(&files);
+        assert_eq!((set.findings.len(), set.objects.len()), (0, count + 2));
+        start.elapsed()
+    };
+    let (few, many) = (time(200).max(time(200)), time(4_000));
+    // Twenty times as many; a quadratic reading takes four hundred times as long.
+    assert!(many < few * 100, "{few:?} and {many:?}");
 }

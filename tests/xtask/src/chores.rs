@@ -12,10 +12,12 @@ pub fn ci() -> Result<ExitCode> {
 }
 
 pub fn format() -> Result<ExitCode> {
-    // The lints are modules that a macro declares, which cargo fmt does not see.
-    let lints = std::fs::read_dir(root().join("schemas/manifest/src/lints"))?;
-    let lints = lints.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    pass_on(command("rustfmt").args(["--edition", "2024"]).args(lints))?;
+    // Lints and formats are modules that a macro declares, which cargo fmt does not see.
+    for directory in ["lints", "render"] {
+        let files = std::fs::read_dir(root().join("schemas/manifest/src").join(directory))?;
+        let files = files.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        pass_on(command("rustfmt").args(["--edition", "2024"]).args(files))?;
+    }
     pass_on(cargo().args(["fmt", "--all"]))
 }
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod chores;
+mod fuzz;
 mod packages;
 mod process;
 mod suite;
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test [--quick]   every test this machine can run; --quick: unit tests, laws and tidy only
-cargo xtask bench [--quick] [PART...]  the data path beside rsync, lsyncd and cp; writes target/bench.json
+cargo xtask bench [--quick] [PART...]  beside rsync, lsyncd, cp and check-jsonschema; writes target/bench.json
+cargo xtask fuzz [--seconds N] [--seed S]  manifests nobody would write: no panic, none over 2 s
 cargo xtask ci               all that has to pass before a change is merged (.ci/run)
 cargo xtask fmt              format everything
 cargo xtask schemas          write schemas/v1alpha1/*.json and the manifest reference anew
@@ -37,6 +39,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test"] => suite::run(suite::Extent::Full),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["bench", ref more @ ..] => bench::run(more),
+        ["fuzz", ref more @ ..] => fuzz::run(more),
         ["ci"] => chores::ci(),
         ["fmt"] => chores::format(),
         ["schemas"] => chores::schemas(),

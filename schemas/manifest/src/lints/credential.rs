@@ -5,32 +5,34 @@
 use super::{Item, Lint, World};
 use crate::{
     finding::{Finding, Severity},
-    tree::{Node, child},
+    tree::{Node, child, walk},
 };
 
 pub const LINT: Lint = Lint { code: "DR0501", check };
 
 /// Longest text that is looked at; a key file is shorter.
 const LOOKED_AT_MAX: usize = 20_000;
+/// Shortest token whose shape alone gives it away.
+const TOKEN_MIN: usize = 20;
+/// Shortest secret.
+const SECRET_MIN: usize = 4;
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
-    world.items.iter().for_each(|item| walk(item, &item.tree, "", None, findings));
-}
-
-fn walk(item: &Item, node: &Node, pointer: &str, key: Option<&str>, findings: &mut Vec<Finding>) {
-    for entry in node.map() {
-        walk(item, &entry.node, &child(pointer, &entry.key), Some(&entry.key), findings);
-    }
-    let mut before = None;
-    for (index, below) in node.list().iter().enumerate() {
-        let text = below.text().unwrap_or_default();
-        // `--password`, `geheim`: the name of the second is the first.
-        let option = before.filter(|flag: &&str| flag.starts_with("--")).map(|flag| flag.trim_start_matches('-'));
-        walk(item, below, &child(pointer, index), option, findings);
-        before = Some(text);
-    }
-    if let Some(what) = node.text().and_then(|text| looks_like(key, text)) {
-        findings.extend(finding(item, pointer, what));
+    for item in &world.items {
+        walk(&item.tree, &mut |pointer, node| {
+            let fields = node.map().iter().map(|entry| (Some(entry.key.as_str()), &entry.node));
+            let named = fields.enumerate().filter_map(|(n, (key, node))| Some((n, looks_like(key, node.text()?)?)));
+            for (n, what) in named {
+                findings.extend(finding(item, &child(pointer, &node.map()[n].key), what));
+            }
+            let mut before = None;
+            for (n, text) in node.list().iter().map(Node::text).enumerate() {
+                // `--password`, `geheim`: the name of the second is the first.
+                let what = text.and_then(|text| looks_like(before, text));
+                findings.extend(what.and_then(|what| finding(item, &child(pointer, n), what)));
+                before = text.and_then(|text| text.strip_prefix("--"));
+            }
+        });
     }
 }
 
@@ -55,16 +57,17 @@ struct Look {
 
 fn looks_like(key: Option<&str>, text: &str) -> Option<Look> {
     let look = |name, certain| Some(Look { name, certain });
-    if text.len() > LOOKED_AT_MAX {
+    if text.len() > LOOKED_AT_MAX || text.len() < SECRET_MIN {
         return None;
     }
-    if text.contains("-----BEGIN ") && text.contains(concat!("PRIVATE", " KEY-----")) {
+    let long = text.len() >= TOKEN_MIN;
+    if long && text.contains("-----BEGIN ") && text.contains(concat!("PRIVATE", " KEY-----")) {
         return look("a private key", true);
     }
-    if text.split_whitespace().any(known_token) {
+    if long && text.split_whitespace().any(known_token) {
         return look("an access token", false);
     }
-    if text.split_whitespace().any(url_with_password) {
+    if text.contains("://") && text.split_whitespace().any(url_with_password) {
         return look("a password in a URL", false);
     }
     if key.is_some_and(names_a_secret) && is_a_value(text) {
@@ -74,7 +77,7 @@ fn looks_like(key: Option<&str>, text: &str) -> Option<Look> {
     if assignment.is_some_and(|(name, value)| names_a_secret(name) && is_a_value(value.trim())) {
         return look("a password", false);
     }
-    if text.split_whitespace().any(random_token) {
+    if long && text.split_whitespace().any(random_token) {
         return look("a key or token", false);
     }
     None
@@ -84,8 +87,11 @@ fn looks_like(key: Option<&str>, text: &str) -> Option<Look> {
 fn names_a_secret(key: &str) -> bool {
     const WORDS: [&str; 9] =
         ["password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "credential"];
-    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    WORDS.iter().any(|word| letters.ends_with(word))
+    let letters = || key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_lowercase());
+    WORDS.iter().any(|word| {
+        let mut letters = letters();
+        word.bytes().rev().all(|b| letters.next() == Some(b))
+    })
 }
 
 /// Not empty, not a path, not a stand-in for a value that comes from elsewhere.
@@ -93,7 +99,7 @@ fn is_a_value(text: &str) -> bool {
     const NO_VALUES: [&str; 10] =
         ["none", "true", "false", "yes", "no", "null", "unset", "redacted", "changeme", "required"];
     let elsewhere = text.starts_with(['/', '$', '<', '{', '%', '@', '*', '.', '-']);
-    text.len() >= 4
+    text.len() >= SECRET_MIN
         && !elsewhere
         && !text.contains(char::is_whitespace)
         && !NO_VALUES.contains(&text.to_ascii_lowercase().as_str())

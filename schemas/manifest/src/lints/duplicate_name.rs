@@ -4,7 +4,7 @@ use super::{Item, Lint, World};
 use crate::{
     escape::quoted,
     finding::Finding,
-    tree::{Node, child},
+    tree::{Node, child, walk},
 };
 use std::collections::HashMap;
 
@@ -12,26 +12,21 @@ pub const LINT: Lint = Lint { code: "DR0204", check };
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     for item in &world.items {
-        walk(item, &item.tree, "", findings);
+        walk(&item.tree, &mut |pointer, node| twice(item, node.list(), pointer, findings));
     }
 }
 
-fn walk(item: &Item, node: &Node, pointer: &str, findings: &mut Vec<Finding>) {
-    for entry in node.map() {
-        walk(item, &entry.node, &child(pointer, &entry.key), findings);
-    }
+fn twice(item: &Item, list: &[Node], pointer: &str, findings: &mut Vec<Finding>) {
     let mut seen = HashMap::new();
-    for (index, below) in node.list().iter().enumerate() {
-        let at = child(pointer, index);
-        walk(item, below, &at, findings);
+    for (index, below) in list.iter().enumerate() {
         let Some(name) = below.get("name").and_then(Node::string) else { continue };
         let first = *seen.entry(name).or_insert(index);
         if first == index {
             continue;
         }
         let message = format!("the name {} is used twice in this list", quoted(name));
-        let finding = item.place(child(&at, "name")).error(LINT.code, message);
-        let first = item.place(child(&child(pointer, first), "name"));
-        findings.extend(finding.map(|f| first.value_as_context(f.label("again here"), "first here")));
+        let place = |index: usize| item.place(child(&child(pointer, index), "name"));
+        let finding = place(index).error(LINT.code, message);
+        findings.extend(finding.map(|f| place(first).value_as_context(f.label("again here"), "first here")));
     }
 }

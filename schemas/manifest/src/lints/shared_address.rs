@@ -23,6 +23,8 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
         let message = format!("hosts {} and {} have one address", quoted(&first.name), quoted(&item.name));
         let finding = item.place(FIELD).error(LINT.code, message);
         let finding = finding.map(|f| first.place(FIELD).value_as_context(f.label("again here"), "first here"));
-        findings.extend(finding.map(|f| f.severity(Severity::Warning).help("each agent listens at an address and port of its own")));
+        findings.extend(
+            finding.map(|f| f.severity(Severity::Warning).help("each agent listens at an address and port of its own")),
+        );
     }
 }

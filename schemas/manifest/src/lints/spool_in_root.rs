@@ -2,7 +2,7 @@
 
 use super::{
     Item, Lint, Root, World,
-    world::{lies_in, members},
+    world::{RootIndex, lies_in, members, roots},
 };
 use crate::{
     escape::quoted,
@@ -16,28 +16,34 @@ pub const LINT: Lint = Lint { code: "DR0214", check };
 const STATE_DIRECTORY: &str = "/var/lib/standin";
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
-    let roots = world.roots();
+    let all = world.roots();
+    let mut index = RootIndex::default();
+    // Others have findings of their own.
+    let usable = |r: &&Root<'_>| r.path.starts_with('/') && (2..4096).contains(&r.path.len()) && !r.host.is_empty();
+    all.iter().filter(usable).for_each(|root| index.add(root));
     for (item, spec) in world.scenarios() {
+        let own = roots(item, spec);
         let spools = std::iter::once(&spec.primary.spool).chain(spec.replicas.iter().map(|replica| &replica.spool));
         for ((_, host, at), spool) in members(spec).into_iter().zip(spools) {
-            let pointer = child(&child(&at, "spool"), "directory");
             match &spool.directory {
-                Some(directory) => findings.extend(written(item, host, pointer, directory, &roots)),
+                Some(directory) => findings.extend(written(
+                    item,
+                    child(&child(&at, "spool"), "directory"),
+                    directory,
+                    index.meets(host, directory),
+                )),
                 None => {
-                    let list = child(&at, "roots");
-                    let own = |root: &&Root<'_>| std::ptr::eq(root.item, item) && root.pointer.starts_with(&list);
-                    findings.extend(roots.iter().filter(own).filter_map(state));
+                    let list = child(&at, "roots") + "/";
+                    let here = own.iter().filter(|root| root.pointer.starts_with(&list));
+                    findings.extend(here.filter_map(state));
                 }
             }
         }
     }
 }
 
-fn written(item: &Item, host: &str, pointer: String, directory: &str, roots: &[Root<'_>]) -> Option<Finding> {
-    let on_host = |r: &&Root<'_>| r.host == host && !host.is_empty() && r.path.starts_with('/') && r.path != "/";
-    let place = item.place(pointer);
-    let meets = |r: &&Root<'_>| lies_in(directory, r.path) || lies_in(r.path, directory);
-    let root = roots.iter().filter(on_host).find(meets)?;
+fn written(item: &Item, pointer: String, directory: &str, root: Option<&Root<'_>>) -> Option<Finding> {
+    let (place, root) = (item.place(pointer), root?);
     let (message, label) = match lies_in(directory, root.path) {
         true if std::ptr::eq(root.item, item) => ("the spool lies inside a root it spools for", "spool"),
         true => ("the spool lies inside a root of another scenario", "spool"),

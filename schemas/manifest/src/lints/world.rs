@@ -6,7 +6,7 @@ use crate::{
     tree::{Node, child},
 };
 use model::{HostSpec, Kind, MemberName, Object, RecoveryPlanSpec, ScenarioSpec};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One object, as far as it could be understood.
 pub struct Item {
@@ -120,6 +120,39 @@ pub fn roots<'a>(item: &'a Item, spec: &'a ScenarioSpec) -> Vec<Root<'a>> {
         }
     }
     found
+}
+
+/// Roots by host and path, so that a large set takes no time.
+#[derive(Default)]
+pub struct RootIndex<'a> {
+    at: HashMap<(&'a str, &'a str), &'a Root<'a>>,
+    above: HashMap<(&'a str, &'a str), &'a Root<'a>>,
+}
+
+impl<'a> RootIndex<'a> {
+    /// The first root on a host that is a directory, holds it, or lies in it.
+    pub fn meets(&self, host: &'a str, path: &'a str) -> Option<&'a Root<'a>> {
+        let outer = parents(path).find_map(|path| self.at.get(&(host, path)));
+        outer.or_else(|| self.above.get(&(host, plain(path)))).copied()
+    }
+
+    pub fn add(&mut self, root: &'a Root<'a>) {
+        self.at.entry((root.host, plain(root.path))).or_insert(root);
+        for path in parents(root.path).skip(1) {
+            self.above.entry((root.host, path)).or_insert(root);
+        }
+    }
+}
+
+fn plain(path: &str) -> &str {
+    path.trim_end_matches('/')
+}
+
+/// A path and all that is above it, without `/`.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(plain(path)), |path| {
+        path.rsplit_once('/').map(|(above, _)| above).filter(|above| !above.is_empty())
+    })
 }
 
 /// Whether `inner` is `outer` or lies below it.

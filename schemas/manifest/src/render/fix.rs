@@ -13,14 +13,16 @@ pub fn fixed(findings: &[Finding], file: usize, text: &str) -> Option<String> {
     let mut edits: Vec<&Edit> = safe.flat_map(|fix| &fix.edits).collect();
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     edits.dedup();
-    let mut fixed = text.to_owned();
-    let mut not_after = text.len();
-    // From the end, so that earlier places stay where they are; of two that overlap, the later one waits.
-    for edit in edits.iter().rev().filter(|edit| text.get(edit.span.clone()).is_some()) {
-        if edit.span.end <= not_after {
-            fixed.replace_range(edit.span.clone(), &edit.text);
-            not_after = edit.span.start;
-        }
+    let (mut fixed, mut end) = (String::with_capacity(text.len()), 0);
+    // Of two that overlap, the later one waits.
+    for edit in edits {
+        let Some(between) = text.get(end..edit.span.start).filter(|_| text.get(edit.span.clone()).is_some()) else {
+            continue;
+        };
+        fixed.push_str(between);
+        fixed.push_str(&edit.text);
+        end = edit.span.end;
     }
+    fixed.push_str(text.get(end..).unwrap_or_default());
     (fixed != text).then_some(fixed)
 }

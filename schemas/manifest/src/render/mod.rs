@@ -24,7 +24,16 @@ macro_rules! formats {
 }
 
 // The list declares the modules, so `cargo fmt` does not see them: format them with `rustfmt src/render/*.rs`.
-formats![full, concise, json, github, gitlab, sarif, junit, md,];
+formats! {
+    full,
+    concise,
+    json,
+    github,
+    gitlab,
+    sarif,
+    junit,
+    md,
+}
 
 /// The format of a name.
 pub fn format(name: &str) -> Option<&'static Format> {

@@ -66,7 +66,7 @@ pub fn check_project(file: usize, root: &Node) -> Checked {
 fn check_against(compiled: &Compiled, file: usize, root: &Node) -> Checked {
     let Compiled { schema, validator } = compiled;
     let mut checker = Checker { file, schema, root, out: Checked::default() };
-    checker.quantities(root, schema, "");
+    checker.quantities(root, schema, &mut String::new());
     checker.exactly_one(root);
     let value = root.value();
     for error in validator.iter().flat_map(|validator| validator.iter_errors(&value)) {
@@ -91,33 +91,38 @@ impl Checker<'_> {
     }
 
     /// Sizes and lengths of time, by the model's parser; whole numbers; texts that others read otherwise.
-    fn quantities(&mut self, node: &Node, schema: &Value, pointer: &str) {
+    fn quantities(&mut self, node: &Node, schema: &Value, pointer: &mut String) {
+        let end = pointer.len();
         match &node.shape {
             Shape::Map(entries) => {
+                let properties = schema.get("properties");
+                let values = schema.get("additionalProperties").filter(|s| s.is_object());
                 for entry in entries {
-                    let field = schema.get("properties").and_then(|p| p.get(&entry.key));
-                    let value = schema.get("additionalProperties").filter(|s| s.is_object());
-                    if let Some(below) = field.or(value) {
-                        self.quantities(&entry.node, below, &child(pointer, &entry.key));
+                    if let Some(below) = properties.and_then(|p| p.get(&entry.key)).or(values) {
+                        tree::push(pointer, &entry.key);
+                        self.quantities(&entry.node, below, pointer);
+                        pointer.truncate(end);
                     }
                 }
             }
             Shape::List(items) => {
                 let below = schema.get("items").unwrap_or(&Value::Null);
                 for (index, item) in items.iter().enumerate() {
-                    self.quantities(item, below, &child(pointer, index));
+                    tree::push(pointer, index);
+                    self.quantities(item, below, pointer);
+                    pointer.truncate(end);
                 }
             }
             Shape::Scalar { .. } if node.spoilt => {}
             Shape::Scalar { text, value, .. } => {
                 if let Some(quantity) = Quantity::of(schema) {
                     if let Some(finding) = quantity.check(self.file, &node.span, text) {
-                        self.report(pointer.to_owned(), finding);
+                        self.report(pointer.clone(), finding);
                     }
                 } else if let Some(finding) = scalars::not_whole(self.file, node, value, schema) {
-                    self.report(pointer.to_owned(), finding);
+                    self.report(pointer.clone(), finding);
                 } else if let Some(finding) = scalars::disputed(self.file, node, schema) {
-                    self.out.findings.push(finding.at(pointer)); // a warning: the value is as it is read here
+                    self.out.findings.push(finding.at(pointer.as_str())); // a warning: the value is as it is read here
                 }
             }
         }

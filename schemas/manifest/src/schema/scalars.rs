@@ -12,14 +12,20 @@ fn of_type(schema: &Value, wanted: &str) -> bool {
 
 /// A text without quotes that is something else to other readers, in a field that holds any text.
 pub fn disputed(file: usize, node: &Node, schema: &Value) -> Option<Finding> {
+    let other = node.disputed()?;
     let any_text = of_type(schema, "string") && schema.get("enum").is_none();
-    let other = node.disputed().filter(|_| any_text)?;
+    if !any_text {
+        return None;
+    }
     Some(disputed_finding(file, &node.span, node.text()?, other))
 }
 
 /// A number with a fraction or an exponent where a whole one is meant; JSON Schema takes `25.0` for whole.
 pub fn not_whole(file: usize, node: &Node, value: &Value, schema: &Value) -> Option<Finding> {
-    let number = value.as_f64().filter(|_| value.is_f64() && of_type(schema, "integer"))?;
+    let number = value.as_f64().filter(|_| value.is_f64())?;
+    if !of_type(schema, "integer") {
+        return None;
+    }
     let text = node.text().unwrap_or_default();
     let finding = Finding::error("DR0105", file, node.span.clone(), format!("`{text}` is not a whole number"))
         .label("write it with digits alone");

@@ -14,7 +14,7 @@ use serde_yaml::granit_parser::{self, Event, ScalarStyle};
 use std::collections::HashMap;
 
 /// Most values in one file, aliases counted at every use.
-pub const NODES_MAX: usize = 100_000;
+pub const NODES_MAX: usize = 200_000;
 /// Most levels of lists and maps.
 pub const DEPTH_MAX: usize = 64;
 /// Most fields of one object; what people write has a dozen, labels a few more.

@@ -4,7 +4,10 @@ use super::{
     Node, Shape,
     build::{Builder, DEPTH_MAX, Limits},
 };
-use crate::{escape, finding::Finding};
+use crate::{
+    escape,
+    finding::{Edit, Finding, Fix},
+};
 use serde_yaml::granit_parser::{ErrorKind, Parser, ScanError};
 
 /// Largest file that is read. A manifest of this size is a mistake or an attack.
@@ -102,17 +105,28 @@ fn syntax(file: usize, text: &str, base: usize, part: &str, error: &ScanError) -
 
 /// Refuses characters that cannot be seen, wherever they stand: also a comment can deceive its reader.
 fn characters(file: usize, text: &str, findings: &mut Vec<Finding>) {
-    /// More of them in one file say nothing new.
+    /// More of them in one file say nothing new: the last finding takes the others out too.
     const SHOWN: usize = 5;
-    let bad = text.char_indices().filter(|&(at, c)| escape::is_deceptive(c) && !(at == 0 && c == '\u{FEFF}'));
-    for (at, c) in bad.take(SHOWN) {
-        let span = at..at + c.len_utf8();
+    /// So many are no slip of a keyboard.
+    const TAKEN_OUT_MAX: usize = 1_000;
+    let hidden = |&(at, c): &(usize, char)| escape::is_deceptive(c) && !(at == 0 && c == '\u{FEFF}');
+    let bad: Vec<(usize, char)> = text.char_indices().filter(hidden).take(TAKEN_OUT_MAX + 1).collect();
+    let span = |at: usize, c: char| at..at + c.len_utf8();
+    // A control character may stand for something that was lost; the others show nothing at all.
+    let goes = |&&(_, c): &&(usize, char)| !c.is_control() && bad.len() <= TAKEN_OUT_MAX;
+    for (n, &(at, c)) in bad.iter().take(SHOWN).enumerate() {
         let message = format!("the character U+{:04X} is not allowed", u32::from(c));
-        let finding = Finding::error("DR0006", file, span.clone(), message)
+        let mut finding = Finding::error("DR0006", file, span(at, c), message)
             .label("not visible, or changes how the text is shown")
             .help("remove it");
-        // A control character may stand for something that was lost; the others show nothing at all.
-        findings.push(if c.is_control() { finding } else { finding.fix(true, span, "") });
+        let own = if n + 1 == SHOWN { &bad[n..] } else { &bad[n..=n] };
+        if own.len() > 1 {
+            finding = finding.note(format!("and {} more in this file", own.len() - 1));
+        }
+        let edits: Vec<Edit> =
+            own.iter().filter(goes).map(|&(at, c)| Edit { span: span(at, c), text: String::new() }).collect();
+        finding.fix = (!edits.is_empty()).then_some(Fix { safe: true, edits });
+        findings.push(finding);
     }
     if let Some(at) = text.find('\u{FFFD}') {
         findings.push(

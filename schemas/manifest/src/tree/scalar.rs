@@ -28,7 +28,9 @@ fn number(text: &str) -> Option<Number> {
 /// What another reader of YAML, 1.1 or 1.2, takes an unquoted text for, where we take it for text.
 pub fn disputed(text: &str) -> Option<&'static str> {
     const TRUTH: [&str; 6] = ["yes", "no", "on", "off", "y", "n"];
-    if text.len() > 40 || !text.is_ascii() {
+    // What begins otherwise is a text to everybody.
+    let suspicious = |c: char| c.is_ascii_digit() || ".+-yYnNoO".contains(c);
+    if text.len() > 40 || !text.starts_with(suspicious) || !text.is_ascii() {
         return None;
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -101,7 +101,7 @@ fn hostile_sizes_end_in_a_finding() {
         let refs = vec![format!("*a{n}"); 10].join(",");
         format!("{text}a{}: &a{} [{refs}]\n", n + 1, n + 1)
     });
-    let wide = format!("a: [{}]\n", "1,".repeat(200_000));
+    let wide = format!("a: [{}]\n", "1,".repeat(300_000));
     let blocks = (0..300).fold(String::new(), |text, n| format!("{text}{}a:\n", " ".repeat(n)));
     let large = "#".repeat(FILE_SIZE_MAX_TEST + 1);
     for text in [deep, bomb, wide, blocks, large] {
