@@ -118,7 +118,7 @@ fn in_one_file(directory: &Path, count: u32) -> Result<()> {
     fs::create_dir(directory)?;
     let mut text = HOSTS.iter().map(|name| host(name) + "---\n").collect::<String>();
     for n in 0..count {
-        let _ = write!(text, "{}---\n", scenario(n));
+        let _ = writeln!(text, "{}---", scenario(n));
     }
     Ok(fs::write(directory.join("all.yaml"), text)?)
 }

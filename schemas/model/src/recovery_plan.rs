@@ -267,7 +267,7 @@ pub struct UndoAction {
 #[serde(rename_all = "camelCase")]
 pub struct Retries {
     /// How many there are at most.
-    #[schemars(range(min = 1, max = 100), example = 3)]
+    #[schemars(range(min = 1, max = 100), example = 3, extend("x-unit" = "attempts"))]
     pub max: u32,
     /// Time between the beginnings of two attempts, unless one takes longer.
     #[serde(default = "retry_delay")]
