@@ -151,6 +151,15 @@ impl Cli {
 }
 
 impl Cli {
+    /// What the project says about the controller that an overlay belongs to.
+    fn project_context(&self) -> Option<(String, PathBuf)> {
+        match &self.command {
+            Command::Asks(Asks::Diff(args)) => args.sources.context(),
+            Command::Asks(Asks::Apply(args)) => args.sources.context(),
+            _ => None,
+        }
+    }
+
     /// What names a controller, from the nearest to the farthest.
     fn named(&self) -> Asked {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -161,7 +170,7 @@ impl Cli {
             context_flag: self.global.context.clone(),
             socket_variable: set("STANDIN_SOCKET").map(PathBuf::from),
             context_variable: set("STANDIN_CONTEXT").map(|name| name.to_string_lossy().into_owned()),
-            project: None,
+            project: self.project_context(),
             user: home.map(|home| home.join("standin/config.yaml")),
             system: "/etc/standin/config.yaml".into(),
         }

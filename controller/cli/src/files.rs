@@ -33,6 +33,15 @@ impl Sources {
         }
     }
 
+    /// The context that the project names for the overlay, and where it does.
+    pub fn context(&self) -> Option<(String, PathBuf)> {
+        let overlay = self.overlay.as_ref()?;
+        let given = self.given();
+        // What cannot be loaded is told by the verb itself.
+        let project = load(Path::new(given.first()?), Some(overlay)).ok()?.project?;
+        Some((project.spec.context.get(overlay)?.clone(), project.path.into()))
+    }
+
     /// The overlay that is merged in.
     pub fn overlay(&self) -> Option<String> {
         self.overlay.clone()

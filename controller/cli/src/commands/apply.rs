@@ -35,7 +35,7 @@ pub struct Apply {
     #[arg(value_name = "PLAN", conflicts_with_all = ["file", "prune", "project", "allow_empty"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
     #[command(flatten)]
     pruning: diff::Pruning,
     /// Do not ask

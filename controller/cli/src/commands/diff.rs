@@ -35,7 +35,7 @@ use wire::api::{
 The effect of each change: live, restart (replication starts anew), resync (data is copied), DESTROYS.")]
 pub struct Diff {
     #[command(flatten)]
-    sources: Sources,
+    pub sources: Sources,
     #[command(flatten)]
     pruning: Pruning,
     /// Compare with this branch, tag or commit instead of asking the controller

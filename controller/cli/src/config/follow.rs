@@ -18,6 +18,9 @@ pub struct Follow {
     pub git: Option<GitSpec>,
     /// Overlay of the project.
     pub overlay: Option<String>,
+    /// Delete what was applied from here and is not there any more.
+    #[serde(default)]
+    pub prune: bool,
     /// Time between two looks; a directory is also looked at when it changes.
     #[serde(default = "interval")]
     pub interval: Period,
@@ -69,7 +72,7 @@ impl Follow {
             (_, Some(GitSpec { repository, branch, path })) => FollowFrom::Git(Git { repository, branch, path }),
             (directory, None) => FollowFrom::Directory(directory.map(|directory| directory.path).unwrap_or_default()),
         };
-        controller::Follow { from, overlay: self.overlay, interval: self.interval.0 }
+        controller::Follow { from, overlay: self.overlay, prune: self.prune, interval: self.interval.0 }
     }
 }
 

@@ -11,6 +11,7 @@ mod stale;
 #[cfg(test)]
 mod tests;
 
+pub use read::names_of;
 pub use remove::delete;
 
 use crate::{http::Refusal, hub::Hub, reconcile::Board};

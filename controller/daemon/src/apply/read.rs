@@ -51,7 +51,8 @@ fn belongs_to(object: &Object, project: Option<&str>) -> bool {
     project.is_some() && from.and_then(|from| from.project.as_deref()) == project
 }
 
-fn names_of<'a>(objects: impl Iterator<Item = &'a Object>) -> Surroundings {
+/// What a set may refer to without holding it.
+pub fn names_of<'a>(objects: impl Iterator<Item = &'a Object>) -> Surroundings {
     let mut known = Surroundings::default();
     for object in objects {
         let name = object.name();

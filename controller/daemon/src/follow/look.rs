@@ -3,11 +3,15 @@
 use super::{
     Follow,
     record::Record,
+    set,
     source::{Set, Unreadable},
 };
 use crate::{apply, http::Refusal, hub::Hub, state::now};
 use std::{path::Path, sync::Arc};
-use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView};
+use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView, Origin};
+
+/// Findings that are listed at most.
+const FACTS_MAX: usize = 50;
 
 /// Looks once. `record` is what was applied before, and is what was applied now on return.
 pub async fn look(hub: &Arc<Hub>, follow: &Follow, state: &Path, record: &mut Record) -> FollowView {
@@ -19,18 +23,31 @@ pub async fn look(hub: &Arc<Hub>, follow: &Follow, state: &Path, record: &mut Re
     };
     let view = match follow.from.read(state, follow.overlay.as_deref()).await {
         Err(Unreadable { what, facts }) => FollowView { state: FollowState::Unreadable, why: what, facts, ..view },
-        Ok(set) => take(hub, set, state, record, view).await,
+        Ok(set) => take(hub, follow, set, state, record, view).await,
     };
     FollowView { applied_commit: record.commit.clone(), applied_at: model::Timestamp(record.at), ..view }
 }
 
-async fn take(hub: &Arc<Hub>, set: Set, state: &Path, record: &mut Record, view: FollowView) -> FollowView {
+async fn take(
+    hub: &Arc<Hub>,
+    follow: &Follow,
+    set: Set,
+    state: &Path,
+    record: &mut Record,
+    view: FollowView,
+) -> FollowView {
     let view = FollowView { commit: set.commit.clone(), ..view };
     let by = match &set.commit {
         Some(commit) => format!("{} at {}", view.source, &commit[..commit.len().min(12)]),
         None => view.source.clone(),
     };
-    let request = ApplyRequest { files: set.files.clone(), ..ApplyRequest::default() };
+    let stored = apply::names_of(hub.board.lock().await.objects().iter());
+    let files = match set::composed(&set.loaded, &stored, jiff::Zoned::now().date()) {
+        Ok(files) => files,
+        Err(found) => return wrong(view, &found, &set.loaded.files),
+    };
+    let origin = Some(follow.from.origin(&set));
+    let request = ApplyRequest { files, origin, prune: follow.prune, ..ApplyRequest::default() };
     let found = match apply::diff(hub, request.clone(), &by).await {
         Ok(found) => found,
         Err(refusal) => return refused(view, &refusal),
@@ -46,7 +63,10 @@ async fn take(hub: &Arc<Hub>, set: Set, state: &Path, record: &mut Record, view:
     if record.digest == set.digest {
         return drifted(view, &found);
     }
-    let request = ApplyRequest { expect: Some(found.digest), ..request };
+    // Whoever asks for pruning has said that whole objects may go, and nothing less.
+    let removed = found.changes.iter().filter(|change| change.removed && follow.prune);
+    let allow_destroy = removed.flat_map(|change| &change.fields).filter_map(|field| field.gives_up.clone()).collect();
+    let request = ApplyRequest { expect: Some(found.digest), allow_destroy, ..request };
     let own = Arc::clone(hub);
     match hub.detached(async move { apply::apply(&own, request, &by).await }).await {
         Ok(done) => {
@@ -73,6 +93,12 @@ fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set) {
 fn drifted(view: FollowView, found: &ApplyResult) -> FollowView {
     let why = "what is stored is not what was applied from here".to_owned();
     FollowView { state: FollowState::Drifted, why, facts: named(found), ..view }
+}
+
+fn wrong(view: FollowView, found: &manifest::Set, files: &[(String, String)]) -> FollowView {
+    let why = format!("{}; nothing was applied", manifest::render::summary(found).lines().next().unwrap_or_default());
+    let facts = manifest::render::json(&found.findings, files).iter().filter_map(finding).take(FACTS_MAX).collect();
+    FollowView { state: FollowState::Refused, why, facts, ..view }
 }
 
 fn refused(view: FollowView, refusal: &Refusal) -> FollowView {

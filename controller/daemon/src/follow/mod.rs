@@ -23,6 +23,8 @@ pub struct Follow {
     pub from: From,
     /// Overlay of the project that is meant for this controller.
     pub overlay: Option<String>,
+    /// Whether what was applied from here and is not there any more is deleted.
+    pub prune: bool,
     /// Time between two looks, whether or not something was heard.
     pub interval: Duration,
 }

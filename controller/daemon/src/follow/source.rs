@@ -1,8 +1,9 @@
 //! Where a followed set comes from.
 
 use super::{From, git, set};
+use manifest::Loaded;
 use std::path::{Path, PathBuf};
-use wire::api::ManifestFile;
+use wire::api::Origin;
 
 /// A git repository, a branch of it, and the directory in it that is a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +16,9 @@ pub struct Git {
 }
 
 /// A set as it was at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Set {
-    pub files: Vec<ManifestFile>,
+    pub loaded: Loaded,
     /// Of git.
     pub commit: Option<String>,
     /// Stands for names and contents.
@@ -56,6 +57,17 @@ impl From {
         }
     }
 
+    /// Where a set comes from, for whoever asks later which commit said so.
+    pub fn origin(&self, set: &Set) -> Origin {
+        let mut origin = Origin { commit: set.commit.clone(), project: Some(self.name()), ..Origin::default() };
+        if let Self::Git(git) = self {
+            let within = |path: &str| git.path.join(path).display().to_string();
+            origin.repository = Some(without_secrets(&git.repository));
+            origin.paths = set.loaded.files.iter().map(|(path, _)| (path.clone(), within(path))).collect();
+        }
+        origin
+    }
+
     /// The set as it is now. `state` is a private directory to work in.
     pub async fn read(&self, state: &Path, overlay: Option<&str>) -> Result<Set, Unreadable> {
         match self {
@@ -70,13 +82,13 @@ impl From {
 
 async fn read(root: PathBuf, overlay: Option<&str>, commit: Option<String>) -> Result<Set, Unreadable> {
     let overlay = overlay.map(str::to_owned);
-    let read = tokio::task::spawn_blocking(move || set::read(&root, overlay.as_deref()));
-    let files = read.await.map_err(|_| Unreadable::new("the set could not be read"))??;
+    let read = tokio::task::spawn_blocking(move || set::load(&root, overlay.as_deref()));
+    let loaded = read.await.map_err(|_| Unreadable::new("the set could not be read"))??;
     let mut digest = blake3::Hasher::new();
-    for part in files.iter().flat_map(|file| [&file.path, &file.text]) {
+    for part in loaded.files.iter().flat_map(|(path, text)| [path, text]) {
         digest.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
-    Ok(Set { files, commit, digest: digest.finalize().to_hex().to_string() })
+    Ok(Set { loaded, commit, digest: digest.finalize().to_hex().to_string() })
 }
 
 /// A URL without the user and password that it may hold.

@@ -12,7 +12,7 @@ const WAIT: Duration = Duration::from_secs(30);
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn following(from: FollowFrom, interval: Duration) -> Follow {
-    Follow { from, overlay: None, interval }
+    Follow { from, overlay: None, prune: false, interval }
 }
 
 async fn in_directory() -> Fixture {
@@ -201,4 +201,53 @@ async fn a_controller_that_follows_nothing_says_so() {
     let problem = fixture.get("/v1/follow").await.problem(404, 1);
     assert!(problem.message.contains("follows no directory"), "{problem:?}");
     fixture.post("/v1/follow", &()).await.problem(404, 1);
+}
+
+#[tokio::test]
+async fn an_overlay_is_followed_and_what_the_project_accepts_is_left_out() {
+    let fixture = Fixture::following(|temp| {
+        let path = temp.join("dr");
+        fs::create_dir_all(path.join("production")).unwrap();
+        fs::create_dir_all(path.join("base")).unwrap();
+        fs::write(path.join("base/shop.yaml"), SHOP).unwrap();
+        let project = "apiVersion: standin/v1alpha1\nkind: Project\nspec:\n  include: [base/*.yaml]\n";
+        fs::write(path.join("standin.yaml"), format!("{project}  overlays: {{production: production}}\n")).unwrap();
+        let overlay = "apiVersion: standin/v1alpha1\nkind: Scenario\nmetadata: {name: shop}\n";
+        fs::write(path.join("production/shop.yaml"), format!("{overlay}spec: {{monitoring: {{interval: 45s}}}}\n"))
+            .unwrap();
+        let overlay = Some("production".to_owned());
+        Some(Follow { overlay, ..following(FollowFrom::Directory(path), NEVER) })
+    })
+    .await;
+    until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+    assert_eq!(fixture.scenario().await.spec.monitoring.interval.0, Duration::from_secs(45));
+    let overlay = fixture.temp.path().join("dr/production/shop.yaml");
+    fs::write(&overlay, fs::read_to_string(&overlay).unwrap().replace("45s", "45")).unwrap();
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert!(view.facts.iter().any(|fact| fact.starts_with("production/shop.yaml:4:")), "{view:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_any_more_goes_only_when_that_was_asked_for() {
+    for prune in [false, true] {
+        let fixture = Fixture::following(|temp| {
+            let path = temp.join("dr");
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("shop.yaml"), SHOP).unwrap();
+            let third = "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx3}\n";
+            fs::write(path.join("mx3.yaml"), format!("{third}spec: {{replicationAddress: 127.0.0.1:7003}}\n")).unwrap();
+            Some(Follow { prune, ..following(FollowFrom::Directory(path), NEVER) })
+        })
+        .await;
+        until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+        assert_eq!(fixture.get("/v1/hosts/mx3").await.status, 200);
+        fs::remove_file(fixture.temp.path().join("dr/mx3.yaml")).unwrap();
+        let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+        assert_eq!(view.state, FollowState::Current, "{view:?}");
+        assert_eq!(fixture.get("/v1/hosts/mx3").await.status, if prune { 404 } else { 200 });
+        fs::remove_file(fixture.temp.path().join("dr/shop.yaml")).unwrap();
+        let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+        assert_eq!(view.state, FollowState::Refused, "an emptied directory takes nothing away: {view:?}");
+        assert_eq!(fixture.get("/v1/scenarios/shop").await.status, 200);
+    }
 }
