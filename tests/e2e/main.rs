@@ -14,4 +14,5 @@ mod replicate;
 mod roles;
 mod roots;
 mod story;
+mod verbs;
 mod wrong_input;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{apply, http::Refusal, hub::Hub, state::now};
 use std::{path::Path, sync::Arc};
-use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView, Origin};
+use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView};
 
 /// Findings that are listed at most.
 const FACTS_MAX: usize = 50;
