@@ -7,6 +7,7 @@ use super::{
     source::{Set, Unreadable},
 };
 use crate::{apply, http::Refusal, hub::Hub, state::now};
+use manifest::Severity;
 use std::{path::Path, sync::Arc};
 use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView};
 
@@ -96,7 +97,12 @@ fn drifted(view: FollowView, found: &ApplyResult) -> FollowView {
 }
 
 fn wrong(view: FollowView, found: &manifest::Set, files: &[(String, String)]) -> FollowView {
-    let why = format!("{}; nothing was applied", manifest::render::summary(found).lines().next().unwrap_or_default());
+    let counted = |severity, one: &str| match found.count(severity) {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    };
+    let (errors, warnings) = (counted(Severity::Error, "error"), counted(Severity::Warning, "warning"));
+    let why = format!("{errors} and {warnings} in the manifests; nothing was applied");
     let facts = manifest::render::json(&found.findings, files).iter().filter_map(finding).take(FACTS_MAX).collect();
     FollowView { state: FollowState::Refused, why, facts, ..view }
 }
