@@ -53,12 +53,13 @@ pub fn compare(
     }
 }
 
-/// Waits until the target has everything written so far, as far as it follows at all.
+/// Waits until the target has everything written so far. One that is just being copied, or has lost its session for a
+/// moment, is waited for as well: what it has not got yet is no difference that anybody asked for.
 fn settled(source: &Source, target: &str, link: &Link<'_>) -> Result<model::Mark, SessionError> {
     let mark = source.barrier(SETTLE_MAX).map_err(session_error)?;
     let begin = Instant::now();
     let mut status = link.shared.lock();
-    while status.acked.get(target).is_some_and(|synced| *synced < mark) && begin.elapsed() < SETTLE_MAX {
+    while status.acked.get(target).is_none_or(|synced| *synced < mark) && begin.elapsed() < SETTLE_MAX {
         status = link.shared.wait(status, Duration::from_millis(50));
         link.check_stop()?;
     }
