@@ -1,19 +1,19 @@
 //! Holds batches back while many names go in quick succession.
 //!
 //! `rm -r` of all there is in a root begins deep down, and nobody can tell it from an ordinary removal before it is
-//! over. So the first removals after a calm wait for a moment, and when hardly anything but removals follows, the next
+//! over. So the first removals after a calm wait for a moment, and while hardly anything but removals follows, the next
 //! batch waits until they end. Then the guard against an empty source sees the end before anything was deleted
-//! elsewhere. An ordinary removal is only replicated a little later.
+//! elsewhere. An ordinary removal is only replicated a little later: the looks are close together at first.
 
 use crate::capture::Flow;
 use std::time::{Duration, Instant};
 
-/// From the first name that went to the first look at how many followed.
+/// From the first name that went to the first look at how many followed. Each look is twice as long as the last one.
 const LISTEN: Duration = Duration::from_millis(25);
-/// Time between two looks, in which a burst either goes on or is over.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Names that go between two looks, at the least, in a burst.
-const GONE_MIN: u64 = 16;
+/// The longest time between two looks, in which a burst either goes on or is over.
+const LOOK_MAX: Duration = Duration::from_millis(250);
+/// Names that go in a second, at the least, in a burst.
+const GONE_PER_SECOND: u128 = 64;
 /// Names that go for each that comes, at the least, in a burst: who replaces files does not empty a root.
 const GONE_PER_COME: u64 = 4;
 /// How long any burst is waited for, and one that takes at least one name in `SHARE` of all there are. On a busy disk
@@ -30,6 +30,8 @@ pub(super) struct Burst {
 
 struct Current {
     began: Instant,
+    /// Time between the last look and the next one.
+    listens: Duration,
     look_at: Instant,
     /// Since the last look.
     flow: Flow,
@@ -52,6 +54,7 @@ impl Burst {
         }
         let current = self.current.get_or_insert_with(|| Current {
             began: now,
+            listens: LISTEN,
             look_at: now + LISTEN,
             flow: Flow::default(),
             gone: 0,
@@ -66,7 +69,8 @@ impl Burst {
             }
             current.released |= !current.is_waited_for(now, names)?;
             current.flow = Flow::default();
-            current.look_at = now + LOOK_EVERY;
+            current.listens = (current.listens * 2).min(LOOK_MAX);
+            current.look_at = now + current.listens;
         }
         Ok((!current.released).then_some(current.look_at))
     }
@@ -74,7 +78,8 @@ impl Burst {
 
 impl Current {
     fn goes_on(&self) -> bool {
-        self.flow.gone >= GONE_MIN && self.flow.gone >= self.flow.come * GONE_PER_COME
+        let gone_min = (GONE_PER_SECOND * self.listens.as_millis()).div_ceil(1000);
+        u128::from(self.flow.gone) >= gone_min && self.flow.gone >= self.flow.come * GONE_PER_COME
     }
 
     fn is_waited_for<E>(&self, now: Instant, names: impl FnOnce() -> Result<u64, E>) -> Result<bool, E> {
@@ -106,7 +111,18 @@ mod tests {
     #[test]
     fn a_few_removals_wait_a_moment_and_no_more() {
         assert_eq!(held(1, 1, 0, 1000), LISTEN);
-        assert_eq!(held(5, 3, 0, 1000), LISTEN);
+        assert_eq!(held(1, 5, 0, 1000), LISTEN * 3);
+        assert_eq!(held(5, 3, 0, 1000), LISTEN * 3);
+    }
+
+    #[test]
+    fn a_slow_burst_is_held_from_its_first_name_on() {
+        // One name in 10 ms: `rm -r` on a very busy disk.
+        let (mut burst, begin) = (Burst::default(), Instant::now());
+        for step in 0..2000 {
+            let flow = Flow { gone: u64::from(step % 2 == 0), come: 0 };
+            assert!(burst.hold(flow, begin + STEP * step, || Ok::<_, ()>(1000)).unwrap().is_some(), "{step}");
+        }
     }
 
     #[test]
@@ -117,7 +133,7 @@ mod tests {
     #[test]
     fn a_burst_is_held_until_it_is_over() {
         let time = held(1000, 20, 1, 1_000_000);
-        assert!(time >= STEP * 1000 && time <= STEP * 1000 + LOOK_EVERY * 2, "{time:?}");
+        assert!(time >= STEP * 1000 && time <= STEP * 1000 + LOOK_MAX * 2, "{time:?}");
     }
 
     #[test]
@@ -128,7 +144,7 @@ mod tests {
     #[test]
     fn a_burst_of_a_large_share_is_waited_for_longer_than_one_of_a_small_share() {
         let small = held(40_000, 10, 0, 1_000_000_000);
-        assert!(small >= HELD && small <= HELD + LOOK_EVERY, "{small:?}");
+        assert!(small >= HELD && small <= HELD + LOOK_MAX, "{small:?}");
         let large = held(40_000, 10, 0, 1_000_000);
         assert!(large >= STEP * 40_000, "{large:?}");
     }
@@ -150,6 +166,6 @@ mod tests {
     #[test]
     fn no_burst_is_waited_for_without_end() {
         let time = held(u32::MAX, 1000, 0, 1000);
-        assert!(time >= HELD_MAX && time <= HELD_MAX + LOOK_EVERY, "{time:?}");
+        assert!(time >= HELD_MAX && time <= HELD_MAX + LOOK_MAX, "{time:?}");
     }
 }
