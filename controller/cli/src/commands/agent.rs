@@ -14,7 +14,10 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
 };
-use wire::token::Token;
+use wire::{
+    tls::{ApiDistrust, TlsError},
+    token::Token,
+};
 
 /// Run the agent of this host, or let it join a controller
 #[derive(Debug, clap::Args)]
@@ -122,12 +125,21 @@ fn not_joined(error: &agent::JoinError) -> Failure {
         JoinError::Connect { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
             Failure { exit: Exit::Malformed, ..failure }.help("an address is HOST:PORT, as `token create` prints it")
         }
-        JoinError::Tls(_) => Failure { exit: Exit::NoAnswer, ..failure }
-            .help("UnknownIssuer: whoever answers is not the controller that made the token; nothing was sent to it"),
+        JoinError::Tls(error) => Failure { exit: Exit::NoAnswer, ..failure }.help(distrusted(error)),
         JoinError::Connect { .. } | JoinError::Silent | JoinError::Control(_) => {
             Failure { exit: Exit::NoAnswer, ..failure }
         }
         _ => failure,
+    }
+}
+
+fn distrusted(error: &TlsError) -> &'static str {
+    match ApiDistrust::of(error) {
+        Some(ApiDistrust::Authority(_) | ApiDistrust::Unknown) => {
+            "whoever answers is not the controller that made the token; the token was not sent"
+        }
+        Some(ApiDistrust::NoTls) => "what answers does not speak TLS: is it the controller's port for agents?",
+        _ => "the token was not sent; is this the address that `token create` printed?",
     }
 }
 

@@ -1,20 +1,19 @@
 //! TLS of the HTTP API: version 1.3 only, like everything else, but clients are people with tokens and dial by name.
 
-use super::{TlsError, config::provider};
-use crate::identity::{IdentityError, Peer, PeerRole, pin_of_der};
+use super::{
+    TlsError,
+    config::provider,
+    pin::{PinVerifier, WrongAuthority},
+};
+use crate::identity::{IdentityError, Peer, PeerRole};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, ServerConfig,
-    SignatureScheme,
-    client::{
-        Resumption, WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    CertificateError, ClientConfig, Error, OtherError, RootCertStore, ServerConfig,
+    client::Resumption,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     server::NoServerSessionStorage,
     version::TLS13,
 };
-use std::{fmt, io, sync::Arc};
+use std::{io, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -50,22 +49,15 @@ pub enum ApiTrust {
 /// The dialling end of a person. Chain, dates and name are checked, whatever the trust begins with.
 pub fn api_client_config(trust: &ApiTrust) -> Result<Arc<ClientConfig>, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13])?;
-    let roots = match trust {
-        ApiTrust::Pin(_) => None,
+    let builder = match trust {
+        ApiTrust::Pin(pin) => builder.dangerous().with_custom_certificate_verifier(PinVerifier::new(pin, provider())),
         ApiTrust::Authorities(pem) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(pem)? {
-                roots.add(certificate)?;
-            }
-            Some(Arc::new(roots))
+            certificates(pem)?.into_iter().try_for_each(|certificate| roots.add(certificate))?;
+            builder.with_root_certificates(roots)
         }
     };
-    let pin = match trust {
-        ApiTrust::Pin(pin) => Some(pin.clone()),
-        ApiTrust::Authorities(_) => None,
-    };
-    let verifier = Arc::new(Verifier { pin, roots, provider: provider() });
-    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![PROTOCOL_NAME.to_vec()];
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
@@ -89,22 +81,6 @@ pub async fn connect_api<S: AsyncRead + AsyncWrite + Unpin>(
         _ => Ok(stream),
     }
 }
-
-/// The peer's authority is not the pinned one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongAuthority {
-    pub pinned: String,
-    /// SHA-256 of the public key of the authority that was shown.
-    pub seen: String,
-}
-
-impl fmt::Display for WrongAuthority {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the authority's fingerprint is {}, not {}", self.seen, self.pinned)
-    }
-}
-
-impl std::error::Error for WrongAuthority {}
 
 /// What is wrong with the other end, as far as a person can do something about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,69 +117,6 @@ impl ApiDistrust {
             Error::InvalidMessage(_) => Self::NoTls,
             other => Self::Other(other.to_string()),
         })
-    }
-}
-
-/// `webpki` with roots that are known from the start, or found by their hash among what is shown.
-#[derive(Debug)]
-struct Verifier {
-    pin: Option<String>,
-    roots: Option<Arc<RootCertStore>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl Verifier {
-    fn roots(&self, shown: &[&CertificateDer<'_>]) -> Result<Arc<RootCertStore>, Error> {
-        if let Some(roots) = &self.roots {
-            return Ok(Arc::clone(roots));
-        }
-        let pin = self.pin.as_deref().unwrap_or_default();
-        let Some(pinned) = shown.iter().find(|der| pin_of_der(der).as_deref() == Some(pin)) else {
-            let seen = shown.last().and_then(|der| pin_of_der(der)).unwrap_or_else(|| "not readable".to_owned());
-            return Err(Error::Other(OtherError(Arc::new(WrongAuthority { pinned: pin.to_owned(), seen }))));
-        };
-        let mut roots = RootCertStore::empty();
-        roots.add((*pinned).clone().into_owned())?;
-        Ok(Arc::new(roots))
-    }
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let shown: Vec<_> = std::iter::once(end_entity).chain(intermediates).collect();
-        WebPkiServerVerifier::builder_with_provider(self.roots(&shown)?, Arc::clone(&self.provider))
-            .build()
-            .map_err(|error| Error::General(error.to_string()))?
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

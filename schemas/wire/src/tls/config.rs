@@ -54,7 +54,7 @@ pub fn joining_config(pin: &str) -> Result<Arc<ClientConfig>, TlsError> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(PinVerifier::new(pin, provider())))
+        .with_custom_certificate_verifier(PinVerifier::new(pin, provider()))
         .with_no_client_auth();
     Ok(finish(config))
 }

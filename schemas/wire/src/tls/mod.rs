@@ -6,8 +6,9 @@ mod api;
 mod config;
 mod pin;
 
-pub use api::{ApiDistrust, ApiTrust, WrongAuthority, api_client_config, api_server_config, connect_api};
+pub use api::{ApiDistrust, ApiTrust, api_client_config, api_server_config, connect_api};
 pub use config::{ClientCertificate, client_config, joining_config, server_config};
+pub use pin::WrongAuthority;
 
 use crate::identity::{IdentityError, Peer, PeerRole, SERVER_NAME};
 use model::HostName;

@@ -1,8 +1,8 @@
-//! The check of a joining agent: it knows nothing but a hash.
+//! The check of who knows nothing but a hash: a joining agent, or a person's client.
 
 use crate::identity::pin_of_der;
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -10,9 +10,26 @@ use rustls::{
     crypto::{CryptoProvider, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use std::sync::Arc;
+use std::{fmt, iter, sync::Arc};
 
-/// Trusts the one authority whose public key has the pinned hash; chain, dates, name and handshake are checked as ever.
+/// Nothing that the peer showed has the pinned key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongAuthority {
+    pub pinned: String,
+    /// SHA-256 of the public key of the authority that was shown.
+    pub seen: String,
+}
+
+impl fmt::Display for WrongAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the authority's fingerprint is {}, not {}", self.seen, self.pinned)
+    }
+}
+
+impl std::error::Error for WrongAuthority {}
+
+/// Trusts the one authority, or the certificate that signed itself, whose public key has the pinned hash; chain, dates,
+/// name and handshake are checked as ever.
 #[derive(Debug)]
 pub(super) struct PinVerifier {
     pin: String,
@@ -20,15 +37,17 @@ pub(super) struct PinVerifier {
 }
 
 impl PinVerifier {
-    pub(super) fn new(pin: &str, provider: Arc<CryptoProvider>) -> Self {
-        Self { pin: pin.to_owned(), provider }
+    pub(super) fn new(pin: &str, provider: Arc<CryptoProvider>) -> Arc<Self> {
+        Arc::new(Self { pin: pin.to_owned(), provider })
     }
 
-    fn roots(&self, shown: &[CertificateDer<'_>]) -> Result<RootCertStore, Error> {
-        let pinned = shown.iter().find(|der| pin_of_der(der).as_deref() == Some(self.pin.as_str()));
-        let pinned = pinned.ok_or(Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
+    fn roots(&self, shown: &[&CertificateDer<'_>]) -> Result<RootCertStore, Error> {
+        let Some(pinned) = shown.iter().find(|der| pin_of_der(der).as_ref() == Some(&self.pin)) else {
+            let seen = shown.last().and_then(|der| pin_of_der(der)).unwrap_or_else(|| "not readable".to_owned());
+            return Err(Error::Other(OtherError(Arc::new(WrongAuthority { pinned: self.pin.clone(), seen }))));
+        };
         let mut roots = RootCertStore::empty();
-        roots.add(pinned.clone().into_owned())?;
+        roots.add((*pinned).clone().into_owned())?;
         Ok(roots)
     }
 }
@@ -42,10 +61,11 @@ impl ServerCertVerifier for PinVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let roots = Arc::new(self.roots(intermediates)?);
+        let shown: Vec<_> = iter::once(end_entity).chain(intermediates).collect();
+        let roots = Arc::new(self.roots(&shown)?);
         WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider))
             .build()
-            .map_err(|e| Error::General(e.to_string()))?
+            .map_err(|error| Error::General(error.to_string()))?
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
@@ -55,7 +75,7 @@ impl ServerCertVerifier for PinVerifier {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("TLS 1.2 is not spoken here".to_owned()))
+        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
     }
 
     fn verify_tls13_signature(

@@ -101,7 +101,10 @@ async fn a_joining_agent_trusts_the_pinned_authority_only() {
     let (seen, met) = meet(server(), joining(&authority), Expected::Controller).await;
     assert!(seen.unwrap().is_none() && met.is_ok());
     let (seen, met) = meet(server(), joining(&other), Expected::Controller).await;
-    assert!(seen.is_err() && matches!(met, Err(TlsError::Handshake(_))));
+    let why = ApiDistrust::of(&met.unwrap_err()).unwrap();
+    let (pinned, seen_authority) = (other.fingerprint().unwrap(), authority.fingerprint().unwrap());
+    assert_eq!(why, ApiDistrust::Authority(WrongAuthority { pinned, seen: seen_authority }));
+    assert!(seen.is_err());
 }
 
 /// The pinned certificate is public: showing it beside a leaf somebody else signed must not help.
