@@ -8,7 +8,7 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
-pub use identity::{Halt, adopt};
+pub use identity::{Halt, adopt, refilled};
 
 use crate::{beneath, exclude::Excludes};
 use identity::{Identity, Record};
@@ -65,11 +65,9 @@ impl HeldRoot {
         }
         let fd = open_root(&config.path).map_err(|e| unreadable(&e))?;
         let record = match known {
-            Some(record) => record.placed(&config.path),
-            None => {
-                let identity = Identity::found_or_made(fd.as_fd(), scenario, config)?;
-                Record { identity, filled: false, place: identity::place(&config.path) }
-            }
+            // Who follows another host believes that one's emptiness, and what it had as a source is past.
+            Some(record) => Record { emptied: record.emptied && side == Side::Source, ..record.placed(&config.path) },
+            None => Record::new(Identity::found_or_made(fd.as_fd(), scenario, config)?, &config.path),
         };
         let root = Self {
             index,
@@ -112,24 +110,28 @@ impl HeldRoot {
         Ok(())
     }
 
-    /// Halts when there were two entries or more and there are none now. Only `settle` believes that they went.
+    /// Halts when there was more than one entry and there is none now. `settle` believes that they went one by one;
+    /// that all went at once is believed when a person says so, whatever appears in the root afterwards.
     fn check_filled(&self, record: &mut Record) -> Result<(), Halt> {
         let halt = |reason, why: &str| Halt::new(reason, &self.config, why);
-        let count = top_entries(self.fd()).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
-        if record.filled && count == 0 {
-            return Err(halt(HaltReason::SourceEmpty, "it had entries and has none"));
+        let missing = |e: io::Error| halt(HaltReason::RootMissing, &e.to_string());
+        let held = holds(self.fd()).map_err(missing)?;
+        let before = (record.filled, record.emptied);
+        record.emptied |= record.filled && held == Holds::Nothing;
+        record.filled |= held == Holds::Several;
+        if before != (record.filled, record.emptied) {
+            record.store(&self.state, &self.config).map_err(missing)?;
         }
-        if !record.filled && count >= 2 {
-            record.filled = true;
-            record.store(&self.state, &self.config).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
+        match record.emptied {
+            true => Err(halt(HaltReason::SourceEmpty, "it lost all it had")),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Removals were replicated: a root that is left with a single entry may lose that one too.
     pub fn settle(&self) -> io::Result<()> {
         let mut record = self.lock();
-        if record.filled && top_entries(self.fd())? == 1 {
+        if record.filled && holds(self.fd())? == Holds::One {
             record.filled = false;
             record.store(&self.state, &self.config)?;
         }
@@ -160,12 +162,44 @@ fn open_root(path: &Path) -> io::Result<OwnedFd> {
     Ok(open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Entries at the top besides the reserved one, counted up to two.
-fn top_entries(root: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut count = 0;
+/// How much there is in a root besides the reserved directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Nothing,
+    One,
+    /// Two entries at the top, or one directory that is not empty.
+    Several,
+}
+
+fn holds(root: BorrowedFd<'_>) -> io::Result<Holds> {
+    let mut top: Vec<Vec<u8>> = Vec::new();
     beneath::each_name(root, |name| {
-        count += u32::from(name != RESERVED_DIRECTORY.as_bytes());
-        count < 2
+        if name != RESERVED_DIRECTORY.as_bytes() {
+            top.push(name.to_vec());
+        }
+        top.len() < 2
     })?;
-    Ok(count)
+    Ok(match top.as_slice() {
+        [] => Holds::Nothing,
+        [only] if !is_filled_directory(root, only)? => Holds::One,
+        _ => Holds::Several,
+    })
+}
+
+/// Whether `name` is a directory with something in it; one that cannot be read counts as filled.
+pub fn is_filled_directory(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<bool> {
+    let directory = match beneath::open_subdir(dir, name) {
+        Ok(directory) => directory,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => return Ok(false),
+        // A symbolic link is no directory.
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(true),
+        Err(e) => return Err(e),
+    };
+    let mut filled = false;
+    beneath::each_name(directory.as_fd(), |_| {
+        filled = true;
+        false
+    })?;
+    Ok(filled)
 }

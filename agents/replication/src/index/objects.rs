@@ -110,8 +110,13 @@ impl Index {
 
     /// All names in a directory.
     pub fn names_in(&self, directory: Oid) -> rusqlite::Result<Vec<(Vec<u8>, Oid)>> {
-        self.prepared("SELECT name, oid FROM dentry WHERE parent = ?1")?
-            .query_map([directory.0], |row| Ok((row.get(0)?, Oid(row.get(1)?))))?
+        self.some_names_in(directory, u32::MAX)
+    }
+
+    /// Names in a directory, at most `limit` of them.
+    pub fn some_names_in(&self, directory: Oid, limit: u32) -> rusqlite::Result<Vec<(Vec<u8>, Oid)>> {
+        self.prepared("SELECT name, oid FROM dentry WHERE parent = ?1 LIMIT ?2")?
+            .query_map((directory.0, limit), |row| Ok((row.get(0)?, Oid(row.get(1)?))))?
             .collect()
     }
 

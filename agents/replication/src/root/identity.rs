@@ -159,26 +159,40 @@ pub fn adopt(scenario: &str, config: &RootConfig, state_dir: &Path) -> io::Resul
     let reserved = ensure_dir(root.as_fd(), RESERVED_DIRECTORY.as_bytes())?;
     let id = write_id(reserved.as_fd(), scenario, config)?;
     beneath::fsync(root.as_fd())?;
-    Record { identity: Identity::of(root.as_fd(), id)?, filled: false, place: place(&config.path) }
-        .store(state_dir, config)
+    Record::new(Identity::of(root.as_fd(), id)?, &config.path).store(state_dir, config)
+}
+
+/// Forgets that the root was emptied: what it had is back.
+pub fn refilled(config: &RootConfig, state_dir: &Path) -> io::Result<()> {
+    match Record::load(state_dir, config)? {
+        Some(record) => Record { emptied: false, ..record }.store(state_dir, config),
+        None => Ok(()),
+    }
 }
 
 /// What the state directory remembers of a root, as lines of `key value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub identity: Identity,
-    /// Whether it had two entries or more at the last look.
+    /// Whether it had more than one entry at the last look that was believed.
     pub filled: bool,
+    /// It lost all it had, and nobody has said that this is right.
+    pub emptied: bool,
     /// Where it was, with what is not text replaced; empty when that was not recorded.
     pub place: String,
 }
 
 /// A path in one line of text.
-pub(super) fn place(path: &Path) -> String {
+fn place(path: &Path) -> String {
     format!("{:?}", path.as_os_str())
 }
 
 impl Record {
+    /// That of a root whose content was not looked at yet.
+    pub fn new(identity: Identity, path: &Path) -> Self {
+        Self { identity, filled: false, emptied: false, place: place(path) }
+    }
+
     /// The record, with `path` where no place was recorded.
     pub fn placed(mut self, path: &Path) -> Self {
         if self.place.is_empty() {
@@ -216,6 +230,8 @@ impl Record {
                 handle: field("handle")?.to_owned(),
             },
             filled: field("filled")? == "true",
+            // Not in older records.
+            emptied: field("emptied").is_ok_and(|emptied| emptied == "true"),
             place: field("place").unwrap_or_default().to_owned(),
         }))
     }
@@ -226,12 +242,12 @@ impl Record {
         let dir = state_dir.join("roots");
         std::fs::create_dir_all(&dir)?;
         let Identity { id, inode, device, file_system, handle } = &self.identity;
-        let (filled, place) = (self.filled, &self.place);
+        let (filled, emptied, place) = (self.filled, self.emptied, &self.place);
         let new = path.with_extension("new");
         let mut file = std::fs::File::create(&new)?;
         write!(
             file,
-            "id {id}\ninode {inode}\ndevice {device}\nfileSystem {file_system}\nhandle {handle}\nfilled {filled}\nplace {place}\n"
+            "id {id}\ninode {inode}\ndevice {device}\nfileSystem {file_system}\nhandle {handle}\nfilled {filled}\nemptied {emptied}\nplace {place}\n"
         )?;
         file.sync_all()?;
         std::fs::rename(&new, &path)?;

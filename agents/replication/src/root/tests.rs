@@ -98,7 +98,46 @@ fn an_emptied_source_halts_and_an_emptied_target_does_not() {
     fs::remove_file(place.config.path.join("b")).unwrap();
     assert_eq!(Place::reason(&held), Some(HaltReason::SourceEmpty));
     assert_eq!(place.open(Side::Source).err(), Some(HaltReason::SourceEmpty));
-    place.open(Side::Target).unwrap();
+    fs::write(place.config.path.join("log"), "").unwrap();
+    fs::write(place.config.path.join("pid"), "").unwrap();
+    assert_eq!(Place::reason(&held), Some(HaltReason::SourceEmpty), "whatever appears afterwards");
+    assert_eq!(place.open(Side::Source).err(), Some(HaltReason::SourceEmpty));
+    refilled(&place.config, &place.state()).unwrap();
+    place.open(Side::Source).unwrap();
+}
+
+#[test]
+fn who_became_a_target_is_not_halted_by_its_past_as_a_source() {
+    let place = Place::new();
+    fs::create_dir(place.config.path.join("only")).unwrap();
+    fs::write(place.config.path.join("only/file"), "").unwrap();
+    let held = place.open(Side::Source).unwrap();
+    fs::remove_dir_all(place.config.path.join("only")).unwrap();
+    assert_eq!(Place::reason(&held), Some(HaltReason::SourceEmpty), "one directory that held something");
+    drop(held);
+    drop(place.open(Side::Target).unwrap());
+    fs::write(place.config.path.join("a"), "").unwrap();
+    place.open(Side::Source).unwrap();
+}
+
+#[test]
+fn a_single_entry_may_go_and_a_person_may_say_that_all_may() {
+    let place = Place::new();
+    for names in [&["a"][..], &["a", "b"][..]] {
+        names.iter().for_each(|name| fs::write(place.config.path.join(name), "").unwrap());
+        let held = place.open(Side::Source).unwrap();
+        for name in names {
+            fs::remove_file(place.config.path.join(name)).unwrap();
+            assert_eq!(Place::reason(&held), None, "{name} of {names:?}");
+            held.settle().unwrap();
+        }
+    }
+    fs::write(place.config.path.join("a"), "").unwrap();
+    fs::write(place.config.path.join("b"), "").unwrap();
+    let held = place.open(Side::Source).unwrap();
+    fs::remove_file(place.config.path.join("a")).unwrap();
+    fs::remove_file(place.config.path.join("b")).unwrap();
+    assert_eq!(Place::reason(&held), Some(HaltReason::SourceEmpty));
     adopt("shop", &place.config, &place.state()).unwrap();
     place.open(Side::Source).unwrap();
 }

@@ -6,11 +6,17 @@
 //! the guard sees the end of it before anything was deleted elsewhere. What goes quickly, wherever it is, is held by
 //! `burst`; this is for few entries, and for roots whose changes no event tells.
 
-use super::slot::Held;
-use crate::{beneath, index::Index, meta::Oid};
+use super::{SourceError, slot::Held};
+use crate::{
+    beneath,
+    index::Index,
+    meta::Oid,
+    root::{RootConfig, is_filled_directory},
+};
 use model::elements::roots::RESERVED_DIRECTORY;
 use std::{
     io,
+    os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -72,6 +78,23 @@ impl Emptying {
         *self = Self::default();
         None
     }
+}
+
+/// Whether what an emptied root had at its top is back, half of it at least, with something in each directory that had
+/// something. Whatever else appears in it, a log file or an empty directory, says nothing.
+pub(super) fn is_back(config: &RootConfig, root: Oid, index: &Index) -> Result<bool, SourceError> {
+    let top = std::fs::File::open(&config.path)?;
+    let known = index.some_names_in(root, COUNTED_MAX)?;
+    let mut back = 0;
+    for (name, oid) in &known {
+        let had_some = index.count_names_in(*oid, 1)? > 0;
+        let is_there = match had_some {
+            true => is_filled_directory(top.as_fd(), name)?,
+            false => beneath::stat_entry(top.as_fd(), name).is_ok(),
+        };
+        back += usize::from(is_there);
+    }
+    Ok(back > 0 && back * 2 >= known.len())
 }
 
 fn entries(held: &Held) -> io::Result<u32> {

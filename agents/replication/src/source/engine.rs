@@ -1,7 +1,7 @@
 //! The thread that owns capture, index and spool: the only writer of all three.
 
 use super::{
-    SourceError,
+    SourceConfig, SourceError,
     barrier::Barriers,
     burst::Burst,
     command::Command,
@@ -19,7 +19,10 @@ use crate::{
     meta::Oid,
     spool::Spool,
 };
-use model::{Epoch, agent_status::Capture};
+use model::{
+    Epoch,
+    agent_status::{Capture, HaltReason},
+};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::Receiver},
     time::{Duration, Instant},
@@ -307,6 +310,7 @@ impl Engine {
             if was {
                 slot.check();
             } else {
+                forgive(slot, root as u32, config, &self.index);
                 let by_key = self.tuning.best.is_none_or(|best| best == Capture::Fanotify);
                 *slot = Slot::open(&config.scenario, root as u32, &slot.config, &config.state, by_key);
             }
@@ -383,6 +387,17 @@ impl Engine {
             self.timers.rest = Some(Instant::now() + FAILED_REST);
             self.shared.lock().problem = Some(error.to_string());
         }
+    }
+}
+
+/// An emptied root that has its content again goes on by itself, as a mounted one does.
+fn forgive(slot: &Slot, root: u32, config: &SourceConfig, index: &Index) {
+    let emptied = slot.held.as_ref().is_err_and(|halt| halt.reason == HaltReason::SourceEmpty);
+    if emptied
+        && super::emptying::is_back(&slot.config, Oid::root(root), index).unwrap_or(false)
+        && let Err(error) = crate::root::refilled(&slot.config, &config.state)
+    {
+        tracing::warn!(root = %slot.config.name, %error, "what is known of the root cannot be written");
     }
 }
 

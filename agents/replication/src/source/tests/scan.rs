@@ -1,7 +1,7 @@
 //! Starting, restarting and halting.
 
 use super::lab::{Lab, PATIENCE, barrier, differences, eventually, real};
-use crate::source::SourceError;
+use crate::source::{Source, SourceError};
 use model::agent_status::{Capture, HaltReason, RootState};
 use std::{fs, time::Instant};
 
@@ -92,7 +92,43 @@ fn emptied(best: Capture, dirs: usize, files: usize, remove: impl FnOnce(&std::p
     eventually("halted", || {
         matches!(&source.report().roots[0].state, RootState::Halted { reason: HaltReason::SourceEmpty, .. })
     });
-    assert_eq!((source.report().last, lab.indexed().len()), (mark, before), "nothing was deleted");
+    let untouched = |source: &Source| (source.report().last, lab.indexed().len()) == (mark, before);
+    assert!(untouched(&source), "nothing was deleted");
+    fs::write(lab.root().join("app.pid"), "1").unwrap();
+    fs::create_dir_all(lab.root().join("dir0")).unwrap();
+    assert!(matches!(source.barrier(PATIENCE), Err(SourceError::Halted(_))), "what appears afterwards lifts nothing");
+    drop(source);
+    let source = lab.open();
+    assert!(matches!(source.barrier(PATIENCE), Err(SourceError::Halted(_))), "nor does a new start");
+    assert!(untouched(&source), "nothing was deleted");
+}
+
+#[test]
+fn a_root_with_one_directory_at_its_top_is_emptied_and_nothing_is_deleted() {
+    emptied(Capture::Fanotify, 1, 2000, rm_all);
+}
+
+#[test]
+fn an_emptied_root_that_gets_its_content_back_goes_on_by_itself() {
+    let lab = Lab::new(Capture::Fanotify);
+    let away = lab.dir.path().join("away");
+    fs::create_dir(&away).unwrap();
+    for name in ["a", "b", "c"] {
+        fs::create_dir(lab.root().join(name)).unwrap();
+        fs::write(lab.root().join(name).join("file"), name).unwrap();
+    }
+    let source = lab.open();
+    barrier(&source);
+    let shift = |from: &std::path::Path, to: &std::path::Path| {
+        ["a", "b", "c"].iter().for_each(|name| fs::rename(from.join(name), to.join(name)).unwrap());
+    };
+    shift(&lab.root(), &away);
+    eventually("halted", || source.report().roots[0].state != RootState::Ready);
+    shift(&away, &lab.root());
+    fs::remove_dir_all(lab.root().join("c")).unwrap();
+    eventually("ready again", || source.report().roots[0].state == RootState::Ready);
+    barrier(&source);
+    assert_eq!(differences(&lab.indexed(), &real(&lab.root()), false), Vec::<String>::new());
 }
 
 fn rm_all(root: &std::path::Path) {
