@@ -16,6 +16,8 @@ const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
 const SETUID: u32 = 0o4000;
 const SETGID: u32 = 0o2000;
 const PERMISSIONS: u32 = 0o7777;
+/// More free bytes than any attribute takes.
+const ROOM: u64 = 1 << 20;
 
 /// Reads everything that is preserved of the object behind `fd`, whose `stat` the caller has just taken.
 ///
@@ -165,7 +167,7 @@ fn apply_xattrs(fd: BorrowedFd<'_>, meta: &Meta, late: bool, problem: &mut dyn F
     let path = proc_path(fd);
     let mut told = |name: &[u8], result: Result<(), Errno>| match result {
         Ok(()) | Err(Errno::NODATA) => Ok(()),
-        Err(e @ (Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::INVAL | Errno::TOOBIG)) => {
+        Err(e) if is_beyond(e, fd) => {
             problem(format!("attribute {} could not be set: {}", name.escape_ascii(), io::Error::from(e)));
             Ok(())
         }
@@ -180,6 +182,16 @@ fn apply_xattrs(fd: BorrowedFd<'_>, meta: &Meta, late: bool, problem: &mut dyn F
         told(name, fs::setxattr(&path, name.as_slice(), value, XattrFlags::empty()))?;
     }
     Ok(())
+}
+
+/// Whether this file system will never take the attribute. One with room that says it has none means the object's own:
+/// ext4 holds 4 KiB of them.
+fn is_beyond(error: Errno, fd: BorrowedFd<'_>) -> bool {
+    match error {
+        Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::INVAL | Errno::TOOBIG => true,
+        Errno::NOSPC => fs::fstatvfs(fd).is_ok_and(|vfs| vfs.f_bavail.saturating_mul(vfs.f_frsize) > ROOM),
+        _ => false,
+    }
 }
 
 fn apply_mtime(fd: BorrowedFd<'_>, meta: &Meta, problem: &mut dyn FnMut(String)) -> io::Result<()> {

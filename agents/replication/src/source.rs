@@ -49,9 +49,6 @@ pub enum SourceError {
     Index(#[from] rusqlite::Error),
     #[error("root is halted: {0}")]
     Halted(#[from] Halt),
-    /// The batch is made again from the state as it is then.
-    #[error("the batch has to be made again")]
-    Again,
     #[error("it did not end in time")]
     Deadline,
     #[error("the source was stopped")]

@@ -51,6 +51,20 @@ fn every_kind_is_read_and_set_without_blocking() {
     }
 }
 
+/// ext4 has room for 4 KiB of them in an object and says that the disk is full.
+#[test]
+fn more_attributes_than_the_file_system_holds_are_told_and_stop_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = root(&dir);
+    beneath::create_file(root.as_fd(), b"f").unwrap();
+    let mut meta = meta_of(&root, b"f");
+    meta.xattrs = vec![(b"user.long".to_vec(), vec![b'x'; 5000]), (b"user.short".to_vec(), b"y".to_vec())];
+    for problem in round(&root, b"f", &meta) {
+        assert!(problem.starts_with("attribute user.long could not be set"), "{problem}");
+    }
+    assert!(meta_of(&root, b"f").xattrs.contains(&meta.xattrs[1]));
+}
+
 #[test]
 fn attributes_come_and_go() {
     let dir = tempfile::tempdir().unwrap();

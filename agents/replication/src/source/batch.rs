@@ -82,19 +82,19 @@ impl<'a> Batch<'a> {
         match error {
             SpoolError::Full => {
                 self.full = true;
-                self.leave_to_gap()
+                self.leave_to_gap();
+                Ok(())
             }
             other => Err(other),
         }
     }
 
     /// Gives up the records of this batch: what changed is remembered instead.
-    pub fn leave_to_gap(&mut self) -> Result<(), SpoolError> {
+    pub fn leave_to_gap(&mut self) {
         if self.sink == Sink::Spool {
-            self.spool.abandon()?;
+            self.spool.abandon();
             self.sink = Sink::Gap;
         }
-        Ok(())
     }
 
     fn append(&mut self, message: &Message) -> Result<(), SpoolError> {
@@ -197,7 +197,7 @@ impl<'a> Batch<'a> {
             }
         }
         if self.nodes.is_empty() && links.is_empty() && unlinks.is_empty() && self.relinked.is_empty() {
-            self.spool.abandon()?;
+            self.spool.abandon();
             return Ok(false);
         }
         for (oid, meta) in std::mem::take(&mut self.plain) {
@@ -218,19 +218,13 @@ impl<'a> Batch<'a> {
             let (records, digest) = (self.digest.records(), self.digest.digest());
             self.append(&Message::BatchEnd { mark: self.mark, records, digest })?;
         }
+        if self.sink == Sink::Spool {
+            self.spool.sync().or_else(|error| self.overflow(error))?;
+        }
         if noted || self.sink == Sink::Gap {
             let linked = links.into_iter().map(|(parent, name, _, before)| (parent, name, before));
             let unlinked = unlinks.into_iter().map(|(parent, name, oid)| (parent, name, Some(oid)));
             self.note_gap(index, linked.chain(unlinked))?;
-        }
-        if self.sink == Sink::Spool {
-            match self.spool.sync() {
-                Err(SpoolError::Full) => {
-                    self.leave_to_gap()?;
-                    return Err(SourceError::Again);
-                }
-                other => other?,
-            }
         }
         Ok(true)
     }

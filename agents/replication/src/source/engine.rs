@@ -92,6 +92,7 @@ impl Timers {
 
 impl Engine {
     pub fn run(mut self) {
+        let _ending = Ending(Arc::clone(&self.shared));
         self.place_marks();
         while !self.shared.stop.load(Relaxed) {
             if let Err(error) = self.turn() {
@@ -99,10 +100,6 @@ impl Engine {
             }
         }
         self.barriers.fail_all();
-        let mut status = self.shared.lock();
-        status.ended = true;
-        drop(status);
-        self.shared.changed.notify_all();
     }
 
     fn turn(&mut self) -> Result<(), SourceError> {
@@ -117,6 +114,8 @@ impl Engine {
         if self.timers.rest.is_none_or(|rest| rest <= now) {
             self.timers.rest = self.hold(now)?;
             if self.timers.rest.is_none() && !self.pending.is_empty() {
+                // To read a large file takes its time.
+                self.tell_waiting(self.pending.has_hot());
                 self.build()?;
             }
             self.note_scanned()?;
@@ -168,7 +167,11 @@ impl Engine {
 
     /// What waits is not at any target, whatever the last batch says.
     fn tell_what_waits(&mut self, now: Instant) {
-        let waits = self.timers.rest.is_some_and(|rest| rest > now) || self.roots.halt().is_some();
+        let rests = self.timers.rest.is_some_and(|rest| rest > now);
+        self.tell_waiting(rests || self.roots.halt().is_some() || self.pending.has_hot());
+    }
+
+    fn tell_waiting(&mut self, waits: bool) {
         if waits != std::mem::replace(&mut self.timers.waits, waits) {
             self.shared.lock().waits_since = waits.then(now_nanos);
         }
@@ -371,22 +374,27 @@ impl Engine {
     /// Drops what was begun; everything is looked at again after a rest.
     fn fail(&mut self, error: &SourceError) {
         tracing::warn!(error = %error, "a batch could not be made; everything is looked at again");
-        let restored = self
-            .spool
-            .abandon()
-            .map_err(SourceError::from)
-            .and_then(|()| Ok(self.index.rollback()?))
-            .and_then(|()| Ok(self.known.load(&self.index)?));
-        if let Err(error) = restored {
+        self.spool.abandon();
+        if let Err(error) = self.index.rollback().and_then(|()| self.known.load(&self.index)) {
             tracing::error!(%error, "the index cannot be read again");
         }
         self.pending.clear();
         self.rescan();
         self.check_roots();
-        if !matches!(error, SourceError::Again | SourceError::Halted(_)) {
+        if !matches!(error, SourceError::Halted(_)) {
             self.timers.rest = Some(Instant::now() + FAILED_REST);
             self.shared.lock().problem = Some(error.to_string());
         }
+    }
+}
+
+/// Tells that the engine has ended, also when it panicked.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_all();
     }
 }
 

@@ -110,7 +110,7 @@ impl Pass<'_, '_> {
         let recent = age(stat) < super::hot::RECENT;
         // Holes take no room; `st_blocks` counts units of 512 bytes on every file system.
         if (stat.st_size as u64).min(stat.st_blocks as u64 * 512) > self.spooled_file_max {
-            self.batch.leave_to_gap()?;
+            self.batch.leave_to_gap();
         }
         if self.batch.sink != Sink::Spool {
             let meta = meta_io::read_meta(entry, stat)?;

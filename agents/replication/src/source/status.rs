@@ -49,8 +49,12 @@ impl Status {
         self.commits.push_back((batch, at));
     }
 
-    /// Up to when everything is contained in the batches up to `batch`; `None` when that is too long ago to be known.
+    /// Up to when everything is contained in the batches up to `batch`; `None` when that is too long ago to be known,
+    /// or nobody looks any more.
     pub fn complete_until(&self, batch: u64, now: u64) -> Option<u64> {
+        if self.ended {
+            return None;
+        }
         if batch >= self.last.batch {
             return Some(self.waits_since.unwrap_or(now));
         }
@@ -110,5 +114,7 @@ mod tests {
         assert_eq!((status.complete_until(7, 1000), status.complete_until(6, 1000)), (Some(1000), Some(600)));
         status.waits_since = Some(900);
         assert_eq!((status.complete_until(7, 1000), status.complete_until(6, 1000)), (Some(900), Some(600)));
+        status.ended = true;
+        assert_eq!((status.complete_until(7, 1000), status.complete_until(6, 1000)), (None, None));
     }
 }

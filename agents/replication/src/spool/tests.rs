@@ -79,13 +79,32 @@ fn a_cursor_follows_and_never_sees_what_was_taken_back() {
     assert_eq!(next(), None);
     spool.rewind(position).unwrap();
     spool.append(&Message::Data { oid: Oid(9), offset: 0, bytes: vec![8; 5] }).unwrap();
-    spool.abandon().unwrap();
+    spool.abandon();
     assert_eq!(next(), None);
     write(&mut spool, 3, 77).unwrap();
     assert_eq!(next().unwrap().0, 3);
     assert_eq!(next().unwrap(), (3, 77 + 20));
     assert_eq!(next().unwrap().0, 3);
     assert_eq!(next(), None);
+}
+
+#[test]
+fn a_disk_that_is_full_costs_the_batch_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut spool, _) = open(dir.path(), 0, 0);
+    write(&mut spool, 1, 10).unwrap();
+    spool.begin(2).unwrap();
+    let position = spool.position();
+    spool.fill_disk();
+    spool.append(&Message::Data { oid: Oid(9), offset: 0, bytes: vec![7; 1000] }).unwrap();
+    assert!(matches!(spool.sync(), Err(SpoolError::Full)));
+    assert!(spool.rewind(position).is_err(), "what was buffered cannot be written");
+    spool.abandon();
+    write(&mut spool, 3, 77).unwrap();
+    assert_eq!(read(&spool, 0).unwrap(), vec![1, 3]);
+    drop(spool);
+    let (spool, opened) = open(dir.path(), 0, 3);
+    assert_eq!((opened, read(&spool, 0).unwrap()), (Opened::Whole, vec![1, 3]));
 }
 
 #[test]

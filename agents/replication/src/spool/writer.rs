@@ -204,7 +204,7 @@ impl Spool {
 
     /// Begins a batch; a batch that was begun before and not ended is dropped.
     pub fn begin(&mut self, number: u64) -> Result<(), SpoolError> {
-        self.abandon()?;
+        self.abandon();
         if !self.fits(0) {
             return Err(SpoolError::Full);
         }
@@ -231,6 +231,13 @@ impl Spool {
         self.next_seq += 1;
         batch.bytes += header.total();
         Ok(())
+    }
+
+    /// From here on the disk is full.
+    #[cfg(test)]
+    pub fn fill_disk(&mut self) {
+        let full = OpenOptions::new().write(true).open("/dev/full").ok();
+        self.out = full.map(|file| BufWriter::with_capacity(256 << 10, file));
     }
 
     /// Where the open batch stands, to come back to with `rewind`.
@@ -271,12 +278,16 @@ impl Spool {
     }
 
     /// Drops the open batch, as when the index could not be committed.
-    pub fn abandon(&mut self) -> Result<(), SpoolError> {
-        if let Some(batch) = self.batch {
-            self.rewind((0, batch.first_seq))?;
-            self.batch = None;
+    pub fn abandon(&mut self) {
+        let Some(batch) = self.batch else { return };
+        if let Err(error) = self.rewind((0, batch.first_seq)) {
+            // A full disk takes not even what was buffered. The segment is cut when it is opened again.
+            tracing::warn!(%error, "the end of the spool is given up");
+            // Dropped as it is, it would be written after all.
+            drop(self.out.take().map(BufWriter::into_parts));
+            self.next_seq = batch.first_seq;
         }
-        Ok(())
+        self.batch = None;
     }
 
     /// Removes segments all of whose batches are at most `batch`. Answers the last batch that went.
