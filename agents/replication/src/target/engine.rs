@@ -23,6 +23,8 @@ pub(super) struct Position {
     pub dirty: bool,
     /// It was changed by hand since the last one.
     pub drifted: bool,
+    /// In the middle of catching up over a gap: what it holds is of different times.
+    pub mixed: bool,
 }
 
 /// What became of a batch that is in place.
@@ -49,7 +51,7 @@ impl Engine {
         if engine.map.value("roots")?.as_deref() != Some(ids.as_bytes()) {
             engine.map.begin()?;
             mirror::reset(&engine.map, &mut engine.disk)?;
-            for key in ["lineage", "synced", "dirty", "drifted"] {
+            for key in ["lineage", "synced", "dirty", "drifted", "mixed"] {
                 engine.map.set_value(key, None)?;
             }
             engine.map.set_value("roots", Some(ids.as_bytes()))?;
@@ -68,6 +70,7 @@ impl Engine {
             synced: self.map.mark("synced")?,
             dirty: self.map.value("dirty")?.is_some(),
             drifted: self.map.value("drifted")?.is_some(),
+            mixed: self.map.value("mixed")?.is_some(),
         })
     }
 
@@ -157,7 +160,7 @@ impl Engine {
         incoming.check_end(mark, records, digest)?;
         if records == 0 {
             if incoming.kind != BatchKind::Part {
-                self.map.set_mark("synced", Some(mark))?;
+                self.note_synced(mark)?;
             }
             self.map.commit()?;
             return Ok(Placed::default());
@@ -178,6 +181,12 @@ impl Engine {
         let mut placed = self.place_pending()?;
         placed.problems.append(&mut incoming.problems);
         Ok(placed)
+    }
+
+    /// Everything up to `mark` is here, and nothing of a later time.
+    pub(super) fn note_synced(&self, mark: Mark) -> Result<()> {
+        self.map.set_mark("synced", Some(mark))?;
+        Ok(self.map.set_value("mixed", None)?)
     }
 
     /// Places the recorded batch. After an error it is still recorded, and placed by the next `recover`.
@@ -201,8 +210,9 @@ impl Engine {
         placing.run()?;
         let placed = Placed { problems: placing.problems, lost: placing.lost };
         self.map.clear_pending()?;
-        if !is_part {
-            self.map.set_mark("synced", Some(mark))?;
+        match is_part {
+            true => self.map.set_value("mixed", Some(&[1]))?,
+            false => self.note_synced(mark)?,
         }
         if !placed.lost.is_empty() {
             self.map.set_value("drifted", Some(&[1]))?;

@@ -68,8 +68,8 @@ impl Status {
     }
 
     pub fn report(&self) -> TargetReport {
-        let Position { lineage, synced, dirty, .. } = &self.position;
-        let state = match (lineage, dirty, synced) {
+        let Position { lineage, synced, dirty, mixed, .. } = &self.position;
+        let state = match (lineage, dirty | mixed, synced) {
             (Some(_), false, Some(_)) => TargetState::Synced,
             (Some(_), true, _) => TargetState::Synchronizing,
             _ => TargetState::NeverSynced,

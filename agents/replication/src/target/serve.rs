@@ -45,7 +45,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self) -> Result<()> {
-        let Position { lineage, synced, dirty, drifted } = self.target.recovered()?;
+        let Position { lineage, synced, dirty, drifted, .. } = self.target.recovered()?;
         self.peer.send(Message::Welcome { lineage, synced, dirty: dirty || drifted })?;
         match self.receive(FIRST_MESSAGE_MAX)? {
             Message::Compare { root } => self.compare(root),

@@ -100,8 +100,11 @@ impl Engine {
         placing.settle_directories()?;
         placing.sync()?;
         let placed = Placed { problems: placing.problems, lost: placing.lost };
-        self.map.set_mark("synced", Some(mark))?;
+        self.note_synced(mark)?;
         self.map.set_value("dirty", None)?;
+        if !placed.lost.is_empty() {
+            self.map.set_value("drifted", Some(&[1]))?;
+        }
         failpoint::pass("target.index.commit");
         self.map.commit()?;
         Ok(placed)

@@ -206,9 +206,12 @@ fn resynchronizing_moves_the_position_over_a_gap() {
     let rig = Rig::new();
     let mut session = rig.synced();
     session.part(3, &[dir(1), link(ROOT, "d", 1)]);
-    assert_eq!(rig.target.report().synced, Some(mark(0)));
+    let report = rig.target.report();
+    let state = TargetState::Synchronizing;
+    assert_eq!((report.synced, report.state), (Some(mark(0)), state), "its files are of different times");
     session.send_all(batch(mark(9), BatchKind::Resync, &[dir(2), link(oid(1), "e", 2)]));
     session.await_synced(mark(9));
+    assert_eq!(rig.target.report().state, TargetState::Synced);
     session.live(10, &[unlink(oid(1), "e", 2)]);
     assert_eq!(rig.tree(), ["d/"]);
 }
