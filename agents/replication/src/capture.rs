@@ -74,7 +74,7 @@ trait Watch: Send {
     /// Readable when there is something to drain.
     fn fd(&self) -> BorrowedFd<'_>;
 
-    /// Takes everything that is there now.
+    /// Takes what is there now; where others make events too, not without end.
     fn drain(&mut self, known: &dyn Known, dirty: &mut DirtySet) -> io::Result<()>;
 
     /// Watches one directory, before it is read.

@@ -7,6 +7,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
+    time::{Duration, Instant},
 };
 
 const FAN_MODIFY: u64 = 0x2;
@@ -35,6 +36,9 @@ const INFO_OLD_DFID_NAME: u8 = 10;
 const INFO_NEW_DFID_NAME: u8 = 12;
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// Longest time in which events are taken without anything being done about them: a mark of a whole file system tells of
+/// what everybody does there.
+const DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// The header of an event as the kernel writes it, which keeps no alignment in a buffer.
 #[repr(C, packed)]
@@ -104,8 +108,9 @@ impl Watch for Fanotify {
     }
 
     fn drain(&mut self, known: &dyn Known, dirty: &mut DirtySet) -> io::Result<()> {
-        let mut left = self.queue_max;
-        loop {
+        let (mut left, begin) = (self.queue_max, Instant::now());
+        // What a busy file system tells without end is told the next time.
+        while begin.elapsed() < DRAIN_MAX {
             let read = match rustix::io::read(&self.fd, &mut self.buffer) {
                 Ok(0) | Err(rustix::io::Errno::AGAIN) => return Ok(()),
                 Err(rustix::io::Errno::INTR) => continue,
@@ -120,6 +125,7 @@ impl Watch for Fanotify {
                 take(mask, infos, known, dirty);
             });
         }
+        Ok(())
     }
 
     fn watch(&mut self, _key: &Key, directory: BorrowedFd<'_>) -> io::Result<()> {

@@ -90,6 +90,7 @@ impl Engine {
         }
         self.publish(changed);
         if lost {
+            tracing::warn!("events were lost; everything is looked at again");
             self.barriers.see_all();
             self.rescan();
         }
@@ -127,6 +128,7 @@ impl Engine {
         status.gap = facts.gap;
         status.spool_base = facts.spool_base;
         status.spool_bytes = self.spool.bytes();
+        status.directories_read = self.pending.directories_read;
         status.problem = None;
         if changed {
             status.note_commit(facts.last.batch, now_nanos());

@@ -34,6 +34,9 @@ pub(super) struct Pending {
     hot: HashMap<Item, Hint>,
     cold: VecDeque<(Oid, Box<[u8]>)>,
     scans: Vec<Oid>,
+    /// What is in `scans`: a directory is read once, however many reasons there are.
+    to_scan: HashSet<Oid>,
+    pub directories_read: u64,
     /// For the next batch.
     next: Vec<(Item, Hint)>,
     later: BTreeMap<(Instant, Item), Hint>,
@@ -55,7 +58,9 @@ impl Pending {
     }
 
     pub fn scan(&mut self, directory: Oid) {
-        self.scans.push(directory);
+        if self.to_scan.insert(directory) {
+            self.scans.push(directory);
+        }
     }
 
     pub fn cold(&mut self, directory: Oid, name: Box<[u8]>) {
@@ -109,7 +114,11 @@ impl Pending {
     pub fn take_cold(&mut self) -> Option<Item> {
         match self.cold.pop_front() {
             Some((directory, name)) => Some(Item::Entry(directory, name)),
-            None => self.scans.pop().map(Item::Scan),
+            None => self.scans.pop().map(|directory| {
+                self.to_scan.remove(&directory);
+                self.directories_read += 1;
+                Item::Scan(directory)
+            }),
         }
     }
 
@@ -140,6 +149,6 @@ impl Pending {
     }
 
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { directories_read: self.directories_read, ..Self::default() };
     }
 }

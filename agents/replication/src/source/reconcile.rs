@@ -160,7 +160,7 @@ impl Pass<'_, '_> {
             return Ok(());
         }
         let Some((root, _)) = self.index.path_of(directory)? else {
-            // No root leads to it: it and its parent moved into each other while they were looked at, and are gone.
+            // No root leads to it: what held it is gone, or it and its parent moved into each other.
             self.moved.push(directory);
             return Ok(());
         };
@@ -283,19 +283,43 @@ impl Pass<'_, '_> {
         Ok(false)
     }
 
+    /// Directories that were moved into each other while they were looked at are led to by each other alone. One is taken
+    /// out with all below it, and found again. What is below an object without a name goes with that one.
+    fn break_circles(&mut self) -> Result<(), SourceError> {
+        let mut broken = false;
+        for oid in std::mem::take(&mut self.moved) {
+            if self.index.object(oid)?.is_none() || !self.is_in_a_circle(oid)? {
+                continue;
+            }
+            for (parent, name) in self.index.names_of(oid)? {
+                self.forget_name(parent, &name, oid)?;
+            }
+            self.dropped.push(oid);
+            broken = true;
+        }
+        if broken {
+            tracing::info!("directories were moved into each other; everything is looked at again");
+            (0..self.roots.0.len()).for_each(|root| self.pending.scan(Oid::root(root as u32)));
+        }
+        Ok(())
+    }
+
+    /// Whether the way up from `oid` comes back to where it was.
+    fn is_in_a_circle(&self, oid: Oid) -> Result<bool, SourceError> {
+        let (mut at, mut seen) = (oid, HashSet::new());
+        while seen.insert(at) {
+            match self.index.names_of(at)?.pop() {
+                Some((parent, _)) => at = parent,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     /// Takes objects without names out of the index, with all below them: a target that applied this batch does not
     /// have them either.
     pub fn remove_orphans(&mut self) -> Result<(), SourceError> {
-        for oid in std::mem::take(&mut self.moved) {
-            if self.index.object(oid)?.is_some() && self.index.path_of(oid)?.is_none() {
-                // Directories that were moved into each other while being looked at.
-                for (parent, name) in self.index.names_of(oid)? {
-                    self.forget_name(parent, &name, oid)?;
-                }
-                self.dropped.push(oid);
-                (0..self.roots.0.len()).for_each(|root| self.pending.scan(Oid::root(root as u32)));
-            }
-        }
+        self.break_circles()?;
         while let Some(oid) = self.dropped.pop() {
             if oid < Oid::FIRST || !self.index.names_of(oid)?.is_empty() {
                 continue;

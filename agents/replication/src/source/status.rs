@@ -36,6 +36,8 @@ pub(super) struct Status {
     pub commits: VecDeque<(u64, u64)>,
     /// Since when captured changes wait to become a batch, in nanoseconds since 1970.
     pub waits_since: Option<u64>,
+    /// Directories that were read whole since the start: a change alone should cause few.
+    pub directories_read: u64,
     pub problem: Option<String>,
     /// The engine has ended.
     pub ended: bool,

@@ -131,6 +131,28 @@ fn an_emptied_root_that_gets_its_content_back_goes_on_by_itself() {
     assert_eq!(differences(&lab.indexed(), &real(&lab.root()), false), Vec::<String>::new());
 }
 
+#[test]
+fn a_large_removal_costs_no_scan_of_what_remains() {
+    let lab = Lab::new(Capture::Fanotify);
+    for path in (0..30).flat_map(|dir| (0..100).map(move |sub| format!("gone/{dir}/{sub}"))) {
+        fs::create_dir_all(lab.root().join(&path)).unwrap();
+        fs::write(lab.root().join(path).join("file"), "x").unwrap();
+    }
+    for path in (0..100).map(|dir| lab.root().join(format!("stays/{dir}"))) {
+        fs::create_dir_all(&path).unwrap();
+        (0..100).for_each(|file| fs::write(path.join(file.to_string()), "x").unwrap());
+    }
+    let source = lab.open();
+    lab.pin(&source);
+    barrier(&source);
+    let read = |source: &Source| source.shared().lock().directories_read;
+    let before = read(&source);
+    fs::remove_dir_all(lab.root().join("gone")).unwrap();
+    barrier(&source);
+    assert_eq!(differences(&lab.indexed(), &real(&lab.root()), false), Vec::<String>::new());
+    assert!(read(&source) - before < 100, "{} directories were read again", read(&source) - before);
+}
+
 fn rm_all(root: &std::path::Path) {
     let script = "find . -mindepth 1 -maxdepth 1 ! -name .standin -exec rm -rf {} +";
     assert!(std::process::Command::new("sh").args(["-c", script]).current_dir(root).status().unwrap().success());
