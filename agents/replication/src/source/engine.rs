@@ -185,9 +185,8 @@ impl Engine {
                     self.shared.lock().epoch = epoch;
                 }
                 Command::Again(oids) => {
-                    for oid in oids {
-                        self.pending.later(Instant::now() + FAILED_REST, Item::Object(oid), Hint::Force);
-                    }
+                    // At once: until then the target lacks what it has been told it has.
+                    oids.into_iter().for_each(|oid| self.pending.hot(Item::Object(oid), Hint::Force));
                 }
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
             }

@@ -34,6 +34,8 @@ pub(super) struct Parts<'l, 'a> {
     pub bytes_done: u64,
     /// Objects that could not be read and were left out.
     pub unreadable: Vec<Oid>,
+    /// Objects that were said and may not be as they are now.
+    again: Vec<Oid>,
 }
 
 struct Open {
@@ -54,7 +56,16 @@ pub(super) enum Now {
 impl<'l, 'a> Parts<'l, 'a> {
     pub fn new(link: &'l mut Link<'a>, mark: Mark) -> Result<Self, SessionError> {
         let roots = link.roots()?;
-        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: Vec::new() })
+        Ok(Self {
+            link,
+            roots,
+            mark,
+            open: None,
+            objects_done: 0,
+            bytes_done: 0,
+            unreadable: Vec::new(),
+            again: Vec::new(),
+        })
     }
 
     /// Opens a batch of `kind` unless one is open.
@@ -133,6 +144,8 @@ impl<'l, 'a> Parts<'l, 'a> {
             Now::File(file) => self.file(oid, &file)?,
             Now::Other(meta) => self.record(Message::Node { oid, meta, content: Content::Keep })?,
             Now::Gone => {
+                // Opened by path, what was merely renamed is not found either.
+                self.again.push(oid);
                 let content = if is_file { Content::Gone } else { Content::Keep };
                 self.record(Message::Node { oid, meta: stored.meta.clone(), content })?;
             }
@@ -180,12 +193,12 @@ impl<'l, 'a> Parts<'l, 'a> {
         Ok(())
     }
 
-    /// Objects that were left out are said again as soon as they can be read.
+    /// Objects that were left out, or not found at their place, are said again as soon as they can be read.
     pub fn order_again(&mut self) {
-        if !self.unreadable.is_empty() {
-            let again = super::command::Command::Again(self.unreadable.clone());
+        let again: Vec<Oid> = self.unreadable.iter().chain(&self.again).copied().collect();
+        if !again.is_empty() {
             // An engine that has ended scans everything when it starts again.
-            let _ = self.link.shared.order(again);
+            let _ = self.link.shared.order(super::command::Command::Again(again));
         }
     }
 }
