@@ -31,6 +31,8 @@ impl Pass<'_, '_> {
     /// Looks at an object the index knows.
     pub(super) fn refresh(&mut self, stored: Stored, entry: BorrowedFd<'_>, hint: Hint) -> Result<Oid, SourceError> {
         let oid = stored.oid;
+        // Whatever led here: a target may not have it, and nothing less than all of it will do.
+        let hint = if self.index.owes(oid)? { Hint::Force } else { hint };
         let stat = beneath::stat(entry)?;
         let same = stored.ctime == ctime(&stat)
             && stored.meta.mtime == times(&stat).1
@@ -76,6 +78,7 @@ impl Pass<'_, '_> {
         };
         if hint == Hint::Force {
             self.batch.relink(stored.oid);
+            self.index.settle_owed(stored.oid)?;
         }
         self.known.note(&stored.key, stored.oid, kind, stored.links);
         self.index.put_object(&stored)?;

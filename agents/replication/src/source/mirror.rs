@@ -63,9 +63,8 @@ pub(super) fn mirror(link: &mut Link<'_>, options: &FollowOptions, dirty: bool) 
             held.root.check()?;
         }
     }
-    unreadable += parts.unreadable.len() as u64;
+    unreadable += parts.unreadable;
     unreadable += parts.link.shared.lock().roots.iter().map(|root| root.unreadable).sum::<u64>();
-    parts.order_again();
     link.sent = snapshot.mark;
     link.synced = None;
     link.send(Message::MirrorEnd { mark: snapshot.mark, complete: unreadable == 0 })?;

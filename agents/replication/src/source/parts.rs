@@ -32,9 +32,9 @@ pub(super) struct Parts<'l, 'a> {
     open: Option<Open>,
     pub objects_done: u64,
     pub bytes_done: u64,
-    /// Objects that could not be read and were left out.
-    pub unreadable: Vec<Oid>,
-    /// Objects that were said and may not be as they are now.
+    /// Files that could not be read and were left out.
+    pub unreadable: u64,
+    /// Objects that were left out, or said as they may not be.
     again: Vec<Oid>,
 }
 
@@ -56,16 +56,7 @@ pub(super) enum Now {
 impl<'l, 'a> Parts<'l, 'a> {
     pub fn new(link: &'l mut Link<'a>, mark: Mark) -> Result<Self, SessionError> {
         let roots = link.roots()?;
-        Ok(Self {
-            link,
-            roots,
-            mark,
-            open: None,
-            objects_done: 0,
-            bytes_done: 0,
-            unreadable: Vec::new(),
-            again: Vec::new(),
-        })
+        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: 0, again: Vec::new() })
     }
 
     /// Opens a batch of `kind` unless one is open.
@@ -93,7 +84,14 @@ impl<'l, 'a> Parts<'l, 'a> {
             let (mark, records, digest) = (self.mark, open.digest.records(), open.digest.digest());
             self.link.send(Message::BatchEnd { mark, records, digest })?;
         }
-        Ok(())
+        self.order_again()
+    }
+
+    /// Has what was not said as it is said again as soon as it can be. Soon, as changes of it that are captured
+    /// meanwhile are then told as a whole, and always before a target counts as complete.
+    fn order_again(&mut self) -> Result<(), SessionError> {
+        let again = std::mem::take(&mut self.again);
+        if again.is_empty() { Ok(()) } else { self.link.order_again(again) }
     }
 
     /// Ends the open part when it is large enough.
@@ -149,9 +147,15 @@ impl<'l, 'a> Parts<'l, 'a> {
                 let content = if is_file { Content::Gone } else { Content::Keep };
                 self.record(Message::Node { oid, meta: stored.meta.clone(), content })?;
             }
-            Now::Unreadable => {
-                self.unreadable.push(oid);
+            Now::Unreadable if is_file => {
+                self.again.push(oid);
+                self.unreadable += 1;
                 return Ok(false);
+            }
+            // As it was seen: what lies in a directory needs it.
+            Now::Unreadable => {
+                self.again.push(oid);
+                self.record(Message::Node { oid, meta: stored.meta.clone(), content: Content::Keep })?;
             }
         }
         self.count_object();
@@ -191,15 +195,6 @@ impl<'l, 'a> Parts<'l, 'a> {
         self.record(Message::Node { oid, meta, content: Content::Keep })?;
         self.count_object();
         Ok(())
-    }
-
-    /// Objects that were left out, or not found at their place, are said again as soon as they can be read.
-    pub fn order_again(&mut self) {
-        let again: Vec<Oid> = self.unreadable.iter().chain(&self.again).copied().collect();
-        if !again.is_empty() {
-            // An engine that has ended scans everything when it starts again.
-            let _ = self.link.shared.order(super::command::Command::Again(again));
-        }
     }
 }
 

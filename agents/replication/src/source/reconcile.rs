@@ -139,7 +139,9 @@ impl Pass<'_, '_> {
         };
         match looked {
             Ok(oid) => {
-                self.unreadable.clear(directory, name);
+                if !self.index.owes(oid)? {
+                    self.unreadable.clear(directory, name);
+                }
                 self.link(directory, name, oid, kind)
             }
             Err(SourceError::Io(error)) if is_gone(&error) => {
@@ -341,22 +343,32 @@ impl Pass<'_, '_> {
                 return self.look_again(oid, Item::Object(oid), hint);
             }
             Ok(None) => return Ok(()),
-            Err(error) => {
-                tracing::debug!(%oid, %error, "an object cannot be opened");
-                return Ok(());
-            }
+            Err(error) => return self.note_unreadable(oid, &error),
         };
         match self.refresh(stored, entry.as_fd(), hint) {
             Err(SourceError::Io(error)) if is_gone(&error) => Ok(()),
-            Err(SourceError::Io(error)) => {
-                for (parent, name) in self.index.names_of(oid)? {
-                    let root = self.index.path_of(parent)?.map_or(0, |(root, _)| root);
-                    self.unreadable.note(parent, &name, root, &error);
-                }
-                Ok(())
-            }
+            Err(SourceError::Io(error)) => self.note_unreadable(oid, &error),
+            Ok(_) if hint == Hint::Force => self.clear_unreadable(oid),
             other => other.map(drop),
         }
+    }
+
+    /// Notes all names of an object that cannot be read. Nothing is noted of a root that is halted.
+    fn note_unreadable(&mut self, oid: Oid, error: &io::Error) -> Result<(), SourceError> {
+        for (parent, name) in self.index.names_of(oid)? {
+            let Some((root, _)) = self.index.path_of(parent)? else { continue };
+            if self.roots.held(root).is_some() {
+                self.unreadable.note(parent, &name, root, error);
+            }
+        }
+        Ok(())
+    }
+
+    fn clear_unreadable(&mut self, oid: Oid) -> Result<(), SourceError> {
+        for (parent, name) in self.index.names_of(oid)? {
+            self.unreadable.clear(parent, &name);
+        }
+        Ok(())
     }
 
     /// Reads a directory: every name in it, and every name the index has in it, is looked at later.

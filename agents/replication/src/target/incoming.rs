@@ -20,6 +20,11 @@ const SYNCED_ALONE_MAX: usize = 16;
 
 type Result<T> = std::result::Result<T, SessionError>;
 
+/// The batch speaks of something this target was never given. That is made good by a synchronization.
+pub(super) fn missing<T>(what: impl std::fmt::Display) -> Result<T> {
+    Err(SessionError::Drifted(format!("{what} was never received")))
+}
+
 pub(super) fn protocol<T>(why: impl Into<String>) -> Result<T> {
     Err(SessionError::Protocol(why.into()))
 }
@@ -87,7 +92,7 @@ impl Incoming {
         let mut pending = Pending { meta, content, staged: None };
         if pending.meta.kind == ObjectKind::File {
             match (content, &known) {
-                (Content::Keep, None) => return protocol(format!("no content for the new object {oid}")),
+                (Content::Keep, None) => return missing(format!("the content of object {oid}")),
                 (Content::Gone, Some(known)) => pending.meta = known.meta.clone(),
                 (Content::Gone, None) => pending.meta.size = 0,
                 _ => {}

@@ -1,10 +1,15 @@
 //! What happens to files while they are copied.
 
-use super::{lab::Lab, stream::Pair};
+use super::{
+    lab::{Lab, barrier, eventually},
+    stream::Pair,
+};
 use crate::{message::Message, source::FollowOptions};
 use model::agent_status::Capture;
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -22,6 +27,27 @@ impl Pair {
             }
         });
     }
+}
+
+/// Runs `test` in a thread, with those it starts, to which modes apply.
+fn without_override(test: impl FnOnce() + Send) {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    std::thread::scope(|scope| {
+        let tested = scope.spawn(|| {
+            let mut sets = capabilities(None).unwrap();
+            let dropped = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+            (sets.effective, sets.permitted) = (sets.effective - dropped, sets.permitted - dropped);
+            set_capabilities(None, sets).unwrap();
+            test();
+        });
+        if let Err(panic) = tested.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 fn is_data(message: &Message) -> bool {
@@ -53,4 +79,92 @@ fn what_is_renamed_during_a_first_copy_arrives_with_its_content() {
             pair.assert_equal(&source);
         });
     }
+}
+
+#[test]
+fn what_cannot_be_read_during_a_copy_is_counted_and_arrives_when_it_can() {
+    without_override(|| {
+        let pair = Pair::new(Lab::new(Capture::FanotifyDirs));
+        let (root, replica) = (pair.lab.root(), pair.replica());
+        ["f", "g", "h"].iter().for_each(|name| fs::write(root.join(name), name).unwrap());
+        let mut source = pair.lab.open();
+        barrier(&source);
+        set_mode(&root.join("f"), 0);
+        barrier(&source);
+        let unreadable = |source: &crate::source::Source| source.report().roots[0].unreadable;
+        let _ = pair.session(&source, &FollowOptions::default(), None, || {
+            pair.caught_up(&source);
+            eventually("counted", || unreadable(&source) == 1);
+            assert!(replica.join("g").exists() && !replica.join("f").exists());
+            // Looked at again in a way that believes its times.
+            fs::write(root.join("new"), "x").unwrap();
+            pair.caught_up(&source);
+        });
+        // Neither forgotten by a restart, nor when everything pending is.
+        drop(source);
+        source = pair.lab.open();
+        let _ = pair.session(&source, &FollowOptions::default(), None, || {
+            pair.caught_up(&source);
+            eventually("counted again", || unreadable(&source) == 1);
+            assert!(!replica.join("f").exists());
+            set_mode(&root.join("f"), 0o600);
+            pair.caught_up(&source);
+            pair.assert_equal(&source);
+            eventually("counted no more", || unreadable(&source) == 0);
+        });
+    });
+}
+
+#[test]
+fn what_becomes_readable_while_it_is_left_out_of_a_copy_arrives() {
+    without_override(|| {
+        let mut pair = Pair::new(Lab::new(Capture::FanotifyDirs));
+        let root = pair.lab.root();
+        ["a", "b", "f"].iter().for_each(|name| fs::write(root.join(name), name).unwrap());
+        let source = pair.lab.open();
+        barrier(&source);
+        set_mode(&root.join("f"), 0);
+        barrier(&source);
+        pair.once(|message| matches!(message, Message::MirrorEnd { .. }), {
+            let (root, source) = (root.clone(), source.clone());
+            move || {
+                set_mode(&root.join("f"), 0o640);
+                barrier(&source);
+                fs::rename(root.join("f"), root.join("f2")).unwrap();
+                barrier(&source);
+            }
+        });
+        let _ = pair.session(&source, &FollowOptions::default(), None, || {
+            pair.caught_up(&source);
+            pair.assert_equal(&source);
+        });
+    });
+}
+
+/// The source's own words about it come too late: the file was told as changed before the copy came to it.
+#[test]
+fn a_change_of_what_was_left_out_of_a_copy_leads_to_another_copy() {
+    without_override(|| {
+        let mut pair = Pair::new(Lab::new(Capture::FanotifyDirs));
+        let root = pair.lab.root();
+        ["a", "f"].iter().for_each(|name| fs::write(root.join(name), name).unwrap());
+        let source = pair.lab.open();
+        barrier(&source);
+        pair.once(|message| matches!(message, Message::BatchBegin { .. }), {
+            let (root, source) = (root.clone(), source.clone());
+            move || {
+                set_mode(&root.join("f"), 0);
+                barrier(&source);
+            }
+        });
+        let first = pair.session(&source, &FollowOptions::default(), None, || {
+            eventually("drifted", || pair.target().report().problem.is_some());
+        });
+        assert!(first.is_err_and(|error| error.to_string().contains("never received")));
+        set_mode(&root.join("f"), 0o600);
+        let _ = pair.session(&source, &FollowOptions::default(), None, || {
+            pair.caught_up(&source);
+            pair.assert_equal(&source);
+        });
+    });
 }

@@ -43,7 +43,7 @@ impl Pair {
         Self { lab, target, meanwhile: Box::new(|_| {}) }
     }
 
-    fn target(&self) -> &Target {
+    pub fn target(&self) -> &Target {
         self.target.as_ref().unwrap()
     }
 
