@@ -5,7 +5,7 @@ use super::{
     stream::Pair,
 };
 use crate::{message::Message, source::FollowOptions};
-use model::agent_status::Capture;
+use model::{Epoch, agent_status::Capture};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -166,5 +166,30 @@ fn a_change_of_what_was_left_out_of_a_copy_leads_to_another_copy() {
             pair.caught_up(&source);
             pair.assert_equal(&source);
         });
+    });
+}
+
+#[test]
+fn what_could_not_be_compared_is_not_taken_for_equal() {
+    without_override(|| {
+        let mut pair = Pair::new(Lab::new(Capture::FanotifyDirs));
+        let root = pair.lab.root();
+        ["a", "f", "g"].iter().for_each(|name| fs::write(root.join(name), "primary").unwrap());
+        let source = pair.lab.open();
+        let _ = pair.session(&source, &FollowOptions::default(), None, || pair.caught_up(&source));
+        ["f", "g"].iter().for_each(|name| fs::write(pair.replica().join(name), "replica").unwrap());
+        set_mode(&root.join("f"), 0);
+        barrier(&source);
+        pair.once(|message| matches!(message, Message::BatchBegin { .. }), {
+            let root = root.clone();
+            move || set_mode(&root.join("f"), 0o644)
+        });
+        let options = FollowOptions { set_aside: Some(Epoch(7)), force_mirror: true, ..FollowOptions::default() };
+        let _ = pair.session(&source, &options, None, || {
+            pair.caught_up(&source);
+            pair.assert_equal(&source);
+        });
+        let kept = std::process::Command::new("grep").args(["-rlx", "replica"]).arg(pair.replica()).output().unwrap();
+        assert_eq!(String::from_utf8(kept.stdout).unwrap().lines().count(), 2, "both are in the quarantine");
     });
 }
