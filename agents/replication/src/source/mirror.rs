@@ -170,10 +170,10 @@ impl Mirror<'_, '_> {
             Now::Gone => Ok(Compared::Unlike("not at the source".to_owned())),
             Now::Other(meta) => Ok(Compared::of(&differences(&meta, &entry.meta))),
             Now::File(file) => {
-                let meta = read(&file)?;
+                let Some(meta) = read(&file) else { return Ok(Compared::Unknown) };
                 let mut what = differences(&meta, &entry.meta);
                 if what.is_empty() {
-                    let Some(ours) = hash(&file)? else { return Ok(Compared::Unknown) };
+                    let Some(ours) = hash(&file) else { return Ok(Compared::Unknown) };
                     what.extend((entry.hash != Some(ours)).then(|| "content".into()));
                 }
                 Ok(Compared::of(&what))
@@ -292,7 +292,10 @@ impl Mirror<'_, '_> {
         }
         let (meta, file) = match self.parts.look(stored, &self.snapshot)? {
             Now::Other(meta) => (meta, None),
-            Now::File(file) => (read(&file)?, Some(file)),
+            Now::File(file) => match read(&file) {
+                Some(meta) => (meta, Some(file)),
+                None => return Ok(false),
+            },
             Now::Gone | Now::Unreadable => return Ok(false),
         };
         let mut ours = None;
@@ -345,7 +348,7 @@ impl Mirror<'_, '_> {
             return Ok(false);
         }
         if ours.is_none() {
-            *ours = hash(file)?;
+            *ours = hash(file);
         }
         Ok(*ours == entry.hash)
     }
@@ -355,18 +358,17 @@ fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { [path, name].join(&b'/') }
 }
 
-fn read(file: &std::os::fd::OwnedFd) -> Result<Meta, SessionError> {
-    let stat = rustix::fs::fstat(file).map_err(|error| SessionError::io("looking at a file")(error.into()))?;
-    meta_io::read_meta(file.as_fd(), &stat).map_err(SessionError::io("reading the meta of a file"))
+/// What is known of a file but its content; `None` when that cannot be read.
+fn read(file: &std::os::fd::OwnedFd) -> Option<Meta> {
+    let stat = rustix::fs::fstat(file).map_err(std::io::Error::from);
+    told(stat.and_then(|stat| meta_io::read_meta(file.as_fd(), &stat)))
 }
 
 /// Hash of the content; `None` when it cannot be read to its end.
-fn hash(file: &std::os::fd::OwnedFd) -> Result<Option<[u8; 32]>, SessionError> {
-    match content::hash(file) {
-        Ok(hash) => Ok(Some(hash)),
-        Err(error) => {
-            tracing::warn!(%error, "a file cannot be read to its end");
-            Ok(None)
-        }
-    }
+fn hash(file: &std::os::fd::OwnedFd) -> Option<[u8; 32]> {
+    told(content::hash(file))
+}
+
+fn told<T>(result: std::io::Result<T>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!(%error, "a file cannot be read to its end")).ok()
 }

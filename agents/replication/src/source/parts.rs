@@ -139,7 +139,11 @@ impl<'l, 'a> Parts<'l, 'a> {
     pub fn object(&mut self, stored: &Stored, snapshot: &Snapshot) -> Result<bool, SessionError> {
         let (oid, is_file) = (stored.oid, stored.meta.kind == ObjectKind::File);
         match self.look(stored, snapshot)? {
-            Now::File(file) => self.file(oid, &file)?,
+            Now::File(file) => {
+                if !self.file(oid, &file)? {
+                    return Ok(self.leave_out(oid));
+                }
+            }
             Now::Other(meta) => self.record(Message::Node { oid, meta, content: Content::Keep })?,
             Now::Gone => {
                 // Opened by path, what was merely renamed is not found either.
@@ -147,11 +151,7 @@ impl<'l, 'a> Parts<'l, 'a> {
                 let content = if is_file { Content::Gone } else { Content::Keep };
                 self.record(Message::Node { oid, meta: stored.meta.clone(), content })?;
             }
-            Now::Unreadable if is_file => {
-                self.again.push(oid);
-                self.unreadable += 1;
-                return Ok(false);
-            }
+            Now::Unreadable if is_file => return Ok(self.leave_out(oid)),
             // As it was seen: what lies in a directory needs it.
             Now::Unreadable => {
                 self.again.push(oid);
@@ -162,8 +162,30 @@ impl<'l, 'a> Parts<'l, 'a> {
         Ok(true)
     }
 
-    /// Sends a file's content, read once; what changes while it is read comes again as a change.
-    fn file(&mut self, oid: Oid, file: &OwnedFd) -> Result<(), SessionError> {
+    fn leave_out(&mut self, oid: Oid) -> bool {
+        self.again.push(oid);
+        self.unreadable += 1;
+        false
+    }
+
+    /// Sends a file's content, read once; what changes while it is read comes again as a change. False when it cannot
+    /// be read to its end: it is as if nothing of it had been sent.
+    fn file(&mut self, oid: Oid, file: &OwnedFd) -> Result<bool, SessionError> {
+        let announced = std::cell::Cell::new(false);
+        let error = match self.content(oid, file, &announced) {
+            Ok(()) => return Ok(true),
+            Err(Sending::Peer(error)) => return Err(error),
+            Err(Sending::File(error)) => error,
+        };
+        tracing::warn!(%oid, %error, "cannot be read to its end; left out for now");
+        if announced.get() {
+            self.record(Message::Void { oid })?;
+        }
+        Ok(false)
+    }
+
+    /// Reads and sends a content; tells in `announced` whether anything of it was sent.
+    fn content(&mut self, oid: Oid, file: &OwnedFd, announced: &std::cell::Cell<bool>) -> Result<(), Sending> {
         let before = || Ok(rustix::fs::fstat(file)?);
         let parts = std::cell::RefCell::new(&mut *self);
         let (stat, read) = content::read::<Sending>(
@@ -171,6 +193,7 @@ impl<'l, 'a> Parts<'l, 'a> {
             &before,
             &mut |stat| {
                 let meta = meta_io::read_meta(file.as_fd(), stat)?;
+                announced.set(true);
                 Ok(parts.borrow_mut().record(Message::Node { oid, meta, content: Content::Follows })?)
             },
             &mut |offset, bytes| {
@@ -179,7 +202,7 @@ impl<'l, 'a> Parts<'l, 'a> {
                 Ok(parts.record(Message::Data { oid, offset, bytes: bytes.to_vec() })?)
             },
         )?;
-        self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })
+        Ok(self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })?)
     }
 
     /// Sends all names of an object.
@@ -199,22 +222,19 @@ impl<'l, 'a> Parts<'l, 'a> {
 }
 
 /// Either a file that could not be read to its end, or a peer that could not be written to.
-pub(super) struct Sending(SessionError);
+enum Sending {
+    File(io::Error),
+    Peer(SessionError),
+}
 
 impl From<io::Error> for Sending {
     fn from(error: io::Error) -> Self {
-        Self(SessionError::io("reading a file")(error))
+        Self::File(error)
     }
 }
 
 impl From<SessionError> for Sending {
     fn from(error: SessionError) -> Self {
-        Self(error)
-    }
-}
-
-impl From<Sending> for SessionError {
-    fn from(error: Sending) -> Self {
-        error.0
+        Self::Peer(error)
     }
 }

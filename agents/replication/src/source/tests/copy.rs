@@ -4,7 +4,10 @@ use super::{
     lab::{Lab, barrier, eventually},
     stream::Pair,
 };
-use crate::{message::Message, source::FollowOptions};
+use crate::{
+    message::Message,
+    source::{FollowOptions, content::bad},
+};
 use model::{Epoch, agent_status::Capture};
 use std::{
     fs,
@@ -191,5 +194,28 @@ fn what_could_not_be_compared_is_not_taken_for_equal() {
         });
         let kept = std::process::Command::new("grep").args(["-rlx", "replica"]).arg(pair.replica()).output().unwrap();
         assert_eq!(String::from_utf8(kept.stdout).unwrap().lines().count(), 2, "both are in the quarantine");
+    });
+}
+
+#[test]
+fn a_file_on_a_bad_disk_is_left_out_and_the_others_are_copied() {
+    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    let root = pair.lab.root();
+    let content = |byte| vec![byte; 600_000];
+    [b'a', b'f', b'g'].iter().for_each(|name| {
+        fs::write(root.join(char::from(*name).to_string()), content(*name)).unwrap();
+    });
+    bad::set(&root.join("f"), true);
+    let source = pair.lab.open();
+    let there =
+        || fs::read_dir(pair.replica()).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != ".standin");
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+        assert_eq!(there().count(), 2);
+        eventually("counted", || source.report().roots[0].unreadable == 1);
+        bad::set(&root.join("f"), false);
+        set_mode(&root.join("f"), 0o600);
+        pair.caught_up(&source);
+        pair.assert_equal(&source);
     });
 }

@@ -134,6 +134,8 @@ fn contents_that_are_none() {
     refused("between the pieces", with(1, link(ROOT, "x", 3)));
     refused("within a content", live(&good[..2]));
     refused("not announced", live(&good[1..]));
+    refused("not announced", live(&[Message::Void { oid: oid(8) }]));
+    refused("not announced", with(2, Message::Void { oid: oid(9) }));
     refused("no file", live(&[Message::Node { oid: oid(8), meta: meta(ObjectKind::Fifo), content: Content::Follows }]));
     let mut twice = good.clone();
     twice.insert(1, twice[1].clone());
