@@ -51,6 +51,15 @@ impl Drop for Lease<'_> {
     }
 }
 
+/// What is done about those who begin to write to a file while it is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// They wait, where the system allows that: for a reader that waits for nobody itself.
+    Wait,
+    /// They go on, and are noticed afterwards.
+    GoOn,
+}
+
 /// How a file was read.
 pub(super) struct Read {
     pub hash: [u8; 32],
@@ -76,6 +85,7 @@ type Each<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
 /// times are those of `before`, taken just before the call.
 pub(super) fn read<E: From<io::Error>>(
     file: BorrowedFd<'_>,
+    newcomers: Writers,
     before: &dyn Fn() -> io::Result<Stat>,
     begin: &mut dyn FnMut(&Stat) -> Result<(), E>,
     each: Each<'_, E>,
@@ -84,6 +94,9 @@ pub(super) fn read<E: From<io::Error>>(
     let writers = lease.is_none();
     if writers {
         start_writeback(file);
+    }
+    if newcomers == Writers::GoOn {
+        lease = None;
     }
     let stat = before()?;
     begin(&stat)?;

@@ -147,6 +147,7 @@ impl Pass<'_, '_> {
             let before = || Ok(rustix::fs::fstat(file)?);
             let read = content::read::<SourceError>(
                 file,
+                content::Writers::Wait,
                 &before,
                 &mut |stat| {
                     let read = meta_io::read_meta(file, stat)?;

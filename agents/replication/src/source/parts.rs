@@ -2,7 +2,7 @@
 //! could not hold.
 
 use super::{
-    content,
+    content::{self, Writers},
     link::Link,
     slot::{Roots, is_gone},
 };
@@ -190,6 +190,8 @@ impl<'l, 'a> Parts<'l, 'a> {
         let parts = std::cell::RefCell::new(&mut *self);
         let (stat, read) = content::read::<Sending>(
             file.as_fd(),
+            // A send may take as long as the peer likes.
+            Writers::GoOn,
             &before,
             &mut |stat| {
                 let meta = meta_io::read_meta(file.as_fd(), stat)?;
@@ -202,6 +204,9 @@ impl<'l, 'a> Parts<'l, 'a> {
                 Ok(parts.record(Message::Data { oid, offset, bytes: bytes.to_vec() })?)
             },
         )?;
+        if !read.stable {
+            self.again.push(oid);
+        }
         Ok(self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })?)
     }
 
