@@ -310,6 +310,10 @@ impl Mirror<'_, '_> {
                 self.parts.record(Message::Adopt { oid, root: entry.root, path: entry.path.clone() })?;
                 taken.insert((entry.root, entry.path.clone()));
             }
+            match ours {
+                Some(hash) => self.parts.expect_content(stored, hash),
+                None => self.parts.expect_times(stored, &meta),
+            }
             self.parts.keep(oid, meta)?;
             for (parent, name) in names {
                 let Some((root, above)) = self.path(*parent)? else { continue };

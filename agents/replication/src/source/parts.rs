@@ -2,7 +2,7 @@
 //! could not hold.
 
 use super::{
-    content::{self, Writers},
+    content::{self, Read, Writers},
     link::Link,
     slot::{Roots, is_gone},
 };
@@ -140,7 +140,7 @@ impl<'l, 'a> Parts<'l, 'a> {
         let (oid, is_file) = (stored.oid, stored.meta.kind == ObjectKind::File);
         match self.look(stored, snapshot)? {
             Now::File(file) => {
-                if !self.file(oid, &file)? {
+                if !self.file(stored, &file)? {
                     return Ok(self.leave_out(oid));
                 }
             }
@@ -170,10 +170,16 @@ impl<'l, 'a> Parts<'l, 'a> {
 
     /// Sends a file's content, read once; what changes while it is read comes again as a change. False when it cannot
     /// be read to its end: it is as if nothing of it had been sent.
-    fn file(&mut self, oid: Oid, file: &OwnedFd) -> Result<bool, SessionError> {
-        let announced = std::cell::Cell::new(false);
+    fn file(&mut self, stored: &Stored, file: &OwnedFd) -> Result<bool, SessionError> {
+        let (oid, announced) = (stored.oid, std::cell::Cell::new(false));
         let error = match self.content(oid, file, &announced) {
-            Ok(()) => return Ok(true),
+            Ok(read) => {
+                if !read.stable {
+                    self.again.push(oid);
+                }
+                self.expect_content(stored, read.hash);
+                return Ok(true);
+            }
             Err(Sending::Peer(error)) => return Err(error),
             Err(Sending::File(error)) => error,
         };
@@ -184,8 +190,24 @@ impl<'l, 'a> Parts<'l, 'a> {
         Ok(false)
     }
 
+    /// Has an object said again of which a target is given another content than the index has: when that has passed, the
+    /// index sees no change.
+    pub fn expect_content(&mut self, stored: &Stored, hash: [u8; 32]) {
+        if stored.hash.is_some_and(|known| known != hash) {
+            self.again.push(stored.oid);
+        }
+    }
+
+    /// As `expect_content`, where an object was taken for equal by its times.
+    pub fn expect_times(&mut self, stored: &Stored, now: &Meta) {
+        let is_other = (stored.meta.size, stored.meta.mtime) != (now.size, now.mtime);
+        if is_other && stored.hash.is_some() {
+            self.again.push(stored.oid);
+        }
+    }
+
     /// Reads and sends a content; tells in `announced` whether anything of it was sent.
-    fn content(&mut self, oid: Oid, file: &OwnedFd, announced: &std::cell::Cell<bool>) -> Result<(), Sending> {
+    fn content(&mut self, oid: Oid, file: &OwnedFd, announced: &std::cell::Cell<bool>) -> Result<Read, Sending> {
         let before = || Ok(rustix::fs::fstat(file)?);
         let parts = std::cell::RefCell::new(&mut *self);
         let (stat, read) = content::read::<Sending>(
@@ -204,10 +226,8 @@ impl<'l, 'a> Parts<'l, 'a> {
                 Ok(parts.record(Message::Data { oid, offset, bytes: bytes.to_vec() })?)
             },
         )?;
-        if !read.stable {
-            self.again.push(oid);
-        }
-        Ok(self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })?)
+        self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })?;
+        Ok(read)
     }
 
     /// Sends all names of an object.

@@ -251,3 +251,32 @@ fn whoever_opens_a_file_for_writing_does_not_wait_for_the_network() {
     });
     assert!(opened.load(Relaxed), "it waited");
 }
+
+#[test]
+fn content_that_changes_for_the_time_of_a_copy_arrives_as_it_is_in_the_end() {
+    // Between two scans nobody notices.
+    let mut pair = Pair::new(Lab::new(Capture::Poll));
+    let (root, replica) = (pair.lab.root(), pair.replica());
+    let source = pair.lab.open();
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        ["copied", "adopted"].iter().for_each(|name| fs::write(root.join(name), "settled").unwrap());
+        pair.caught_up(&source);
+    });
+    fs::remove_file(replica.join("copied")).unwrap();
+    fs::write(replica.join("adopted"), "passing").unwrap();
+    let write = |text: &'static str| {
+        let root = root.clone();
+        move || ["copied", "adopted"].iter().for_each(|name| fs::write(root.join(name), text).unwrap())
+    };
+    let (begin, end, done) = (write("passing"), write("settled"), AtomicBool::new(false));
+    pair.meanwhile = Box::new(move |message| match message {
+        Message::BatchBegin { .. } if !done.swap(true, Relaxed) => begin(),
+        Message::MirrorEnd { .. } => end(),
+        _ => {}
+    });
+    let options = FollowOptions { force_mirror: true, ..FollowOptions::default() };
+    let _ = pair.session(&source, &options, None, || {
+        pair.caught_up(&source);
+        pair.assert_equal(&source);
+    });
+}
