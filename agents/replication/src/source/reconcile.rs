@@ -321,6 +321,7 @@ impl Pass<'_, '_> {
         self.directories.remove(&stored.oid);
         if stored.meta.kind == ObjectKind::Directory {
             self.captures.forget(&stored.key);
+            self.unreadable.forget(stored.oid);
         }
         Ok(())
     }

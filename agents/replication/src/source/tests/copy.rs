@@ -280,3 +280,19 @@ fn content_that_changes_for_the_time_of_a_copy_arrives_as_it_is_in_the_end() {
         pair.assert_equal(&source);
     });
 }
+
+#[test]
+fn what_could_not_be_read_is_counted_no_more_when_its_directory_is_gone() {
+    without_override(|| {
+        let lab = Lab::new(Capture::FanotifyDirs);
+        let dir = lab.root().join("dir");
+        fs::create_dir_all(dir.join("closed")).unwrap();
+        fs::write(dir.join("f"), "x").unwrap();
+        ["f", "closed"].iter().for_each(|name| set_mode(&dir.join(name), 0));
+        let source = lab.open();
+        barrier(&source);
+        eventually("counted", || source.report().roots[0].unreadable == 2);
+        fs::rename(&dir, lab.dir.path().join("away")).unwrap();
+        eventually("counted no more", || source.report().roots[0].unreadable == 0);
+    });
+}
