@@ -1,7 +1,7 @@
 //! What happens to files while they are copied.
 
 use super::{
-    lab::{Lab, barrier, eventually},
+    lab::{Lab, barrier, differences, eventually, real},
     stream::Pair,
 };
 use crate::{
@@ -293,6 +293,28 @@ fn what_could_not_be_read_is_counted_no_more_when_its_directory_is_gone() {
         barrier(&source);
         eventually("counted", || source.report().roots[0].unreadable == 2);
         fs::rename(&dir, lab.dir.path().join("away")).unwrap();
+        eventually("counted no more", || source.report().roots[0].unreadable == 0);
+    });
+}
+
+#[test]
+fn a_directory_that_cannot_be_reached_keeps_nothing_else_waiting() {
+    without_override(|| {
+        let lab = Lab::new(Capture::FanotifyDirs);
+        let root = lab.root();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        let mut file = fs::File::create(root.join("a/b/f")).unwrap();
+        let source = lab.open();
+        lab.pin(&source);
+        barrier(&source);
+        set_mode(&root.join("a"), 0);
+        std::io::Write::write_all(&mut file, b"written while nobody can get here").unwrap();
+        fs::write(root.join("g"), "x").unwrap();
+        source.barrier(Duration::from_secs(20)).unwrap();
+        assert!(lab.indexed().contains_key(b"g".as_slice()) && lab.indexed().contains_key(b"a/b/f".as_slice()));
+        eventually("counted", || source.report().roots[0].unreadable > 0);
+        set_mode(&root.join("a"), 0o755);
+        eventually("looked at again", || differences(&lab.indexed(), &real(&root), true).is_empty());
         eventually("counted no more", || source.report().roots[0].unreadable == 0);
     });
 }
