@@ -5,6 +5,7 @@
 
 mod gap;
 mod objects;
+mod owed;
 mod snapshot;
 mod store;
 #[cfg(test)]

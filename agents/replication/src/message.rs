@@ -137,6 +137,11 @@ pub enum Message {
         size: u64,
         hash: [u8; 32],
     },
+    /// The content announced for `oid` cannot be read to its end: what came of it counts for nothing, and the object is
+    /// as if its `Node` had not come.
+    Void {
+        oid: Oid,
+    },
     /// `name` in `parent` stands for `oid`, whatever it stood for before.
     Link {
         parent: Oid,
@@ -198,7 +203,7 @@ macro_rules! message_types {
 message_types! {
     Welcome = 0x100, Continue = 0x101, Mirror = 0x102, Compare = 0x103, Listing = 0x104, ListingEnd = 0x105,
     SetAside = 0x106, BatchBegin = 0x110, Adopt = 0x111, Node = 0x112, Data = 0x113, DataEnd = 0x114, Link = 0x115,
-    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
+    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Void = 0x119, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
 }
 
 /// Counts and digests the records of a batch between its begin and its end: the two numbers in `BatchEnd`.
@@ -313,6 +318,7 @@ impl Message {
                 out.u64(*size);
                 out.0.extend_from_slice(hash);
             }
+            Message::Void { oid } => out.u64(oid.0),
             Message::Link { parent, name, oid } | Message::Unlink { parent, name, oid } => {
                 out.u64(parent.0);
                 out.bytes(name);
@@ -407,6 +413,7 @@ impl Message {
             },
             0x117 => Message::BatchEnd { mark: input.mark()?, records: input.u64("records")?, digest: input.hash()? },
             0x118 => Message::MirrorEnd { mark: input.mark()?, complete: input.bool("complete")? },
+            0x119 => Message::Void { oid: Oid(input.u64("oid")?) },
             0x120 => Message::Heartbeat { at: input.u64("at")?, mark: input.mark()? },
             0x121 => Message::Ack {
                 applied: input.option("applied", Reader::mark)?,

@@ -19,6 +19,7 @@ mod known;
 mod link;
 mod mirror;
 mod open;
+mod owed;
 mod parts;
 mod pending;
 mod reconcile;

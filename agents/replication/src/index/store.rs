@@ -49,6 +49,8 @@ pub struct Facts {
 pub struct Index {
     pub(super) connection: Connection,
     facts: Facts,
+    /// Something may be in the table `owed`.
+    pub(super) any_owed: bool,
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -71,8 +73,10 @@ impl Index {
         if version != VERSION {
             begin_lineage(&connection)?;
         }
+        connection.execute_batch(super::owed::TABLE)?;
         let facts = read_facts(&connection)?;
-        Ok(Self { connection, facts })
+        let any_owed = connection.prepare("SELECT 1 FROM owed")?.exists([])?;
+        Ok(Self { connection, facts, any_owed })
     }
 
     pub fn facts(&self) -> &Facts {

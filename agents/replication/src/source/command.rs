@@ -16,8 +16,9 @@ pub(super) enum Command {
     Snapshot { target: String, anew: bool, reply: SyncSender<Result<Snapshot, SourceError>> },
     /// New marks carry this epoch.
     Epoch(Epoch),
-    /// Objects that a session could not read: say them again as soon as they can be read.
-    Again(Vec<Oid>),
+    /// Objects that a session could not read: say them again as soon as they can be read. Answered once that will not
+    /// be forgotten.
+    Again { oids: Vec<Oid>, reply: SyncSender<Result<(), SourceError>> },
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

@@ -51,6 +51,15 @@ impl Drop for Lease<'_> {
     }
 }
 
+/// What is done about those who begin to write to a file while it is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// They wait, where the system allows that: for a reader that waits for nobody itself.
+    Wait,
+    /// They go on, and are noticed afterwards.
+    GoOn,
+}
+
 /// How a file was read.
 pub(super) struct Read {
     pub hash: [u8; 32],
@@ -76,6 +85,7 @@ type Each<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
 /// times are those of `before`, taken just before the call.
 pub(super) fn read<E: From<io::Error>>(
     file: BorrowedFd<'_>,
+    newcomers: Writers,
     before: &dyn Fn() -> io::Result<Stat>,
     begin: &mut dyn FnMut(&Stat) -> Result<(), E>,
     each: Each<'_, E>,
@@ -84,6 +94,9 @@ pub(super) fn read<E: From<io::Error>>(
     let writers = lease.is_none();
     if writers {
         start_writeback(file);
+    }
+    if newcomers == Writers::GoOn {
+        lease = None;
     }
     let stat = before()?;
     begin(&stat)?;
@@ -101,6 +114,8 @@ pub(super) fn read<E: From<io::Error>>(
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         hash.update(offset, bytes);
+        #[cfg(test)]
+        bad::check(file)?;
         each(offset, bytes).map_err(|error| {
             failed = Some(error);
             io::Error::from(io::ErrorKind::Interrupted)
@@ -135,6 +150,32 @@ const RACY_NANOS: i128 = 20_000_000;
 
 /// Hash of a file's content now, for comparing it with a copy.
 pub(super) fn hash(file: &OwnedFd) -> io::Result<[u8; 32]> {
+    #[cfg(test)]
+    bad::check(file.as_fd())?;
     let mut buffer = vec![0; DATA_BYTES_MAX];
     crate::content::hash_file(file.as_fd(), &mut buffer).map(|(hash, _)| hash)
+}
+
+/// Files that tests make unreadable, as a bad disk does.
+#[cfg(test)]
+pub(super) mod bad {
+    use super::{BorrowedFd, io};
+    use std::{collections::HashSet, os::unix::fs::MetadataExt, path::Path, sync::Mutex};
+
+    static INODES: Mutex<Option<HashSet<u64>>> = Mutex::new(None);
+
+    pub fn set(path: &Path, bad: bool) {
+        let inode = std::fs::metadata(path).unwrap().ino();
+        let mut inodes = INODES.lock().unwrap();
+        let inodes = inodes.get_or_insert_default();
+        assert!(if bad { inodes.insert(inode) } else { inodes.remove(&inode) });
+    }
+
+    pub fn check(file: BorrowedFd<'_>) -> io::Result<()> {
+        let bad = INODES.lock().unwrap();
+        match &*bad {
+            Some(bad) if bad.contains(&rustix::fs::fstat(file)?.st_ino) => Err(io::Error::from_raw_os_error(libc::EIO)),
+            _ => Ok(()),
+        }
+    }
 }

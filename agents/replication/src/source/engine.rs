@@ -8,6 +8,7 @@ use super::{
     emptying::Emptying,
     hot::HotSet,
     known::KnownKeys,
+    owed::Owed,
     pending::{Hint, Item, Pending},
     slot::{Roots, Slot},
     status::{Shared, now_nanos},
@@ -65,6 +66,7 @@ pub(super) struct Engine {
 pub(super) struct Timers {
     pub roots: Instant,
     pub rescan: Instant,
+    pub owed: Owed,
     pub poll: Option<Instant>,
     pub account: Instant,
     pub sums: Instant,
@@ -80,6 +82,7 @@ impl Timers {
         Self {
             roots: now + ROOTS_EVERY,
             rescan: now + RESCAN_EVERY,
+            owed: Owed::new(now),
             poll: None,
             account: now,
             sums: now,
@@ -111,6 +114,7 @@ impl Engine {
         self.drain()?;
         let now = Instant::now();
         self.look_at_timers(now);
+        self.look_at_owed(now)?;
         if self.timers.rest.is_none_or(|rest| rest <= now) {
             self.timers.rest = self.hold(now)?;
             if self.timers.rest.is_none() && !self.pending.is_empty() {
@@ -190,10 +194,9 @@ impl Engine {
                     self.epoch = epoch;
                     self.shared.lock().epoch = epoch;
                 }
-                Command::Again(oids) => {
-                    for oid in oids {
-                        self.pending.later(Instant::now() + FAILED_REST, Item::Object(oid), Hint::Force);
-                    }
+                Command::Again { oids, reply } => {
+                    let noted = self.owe(&oids);
+                    let _ = reply.try_send(noted);
                 }
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
             }
@@ -295,7 +298,9 @@ impl Engine {
 
     /// Everything in every root is to be looked at.
     pub fn rescan(&mut self) {
-        self.timers.scan_began.get_or_insert(Instant::now());
+        let now = Instant::now();
+        self.timers.scan_began.get_or_insert(now);
+        self.timers.owed = Owed::new(now);
         for (root, slot) in self.roots.0.iter().enumerate() {
             if slot.held.is_ok() {
                 self.pending.scan(Oid::root(root as u32));

@@ -31,22 +31,19 @@ impl Pass<'_, '_> {
     /// Looks at an object the index knows.
     pub(super) fn refresh(&mut self, stored: Stored, entry: BorrowedFd<'_>, hint: Hint) -> Result<Oid, SourceError> {
         let oid = stored.oid;
+        // Whatever led here: a target may not have it, and nothing less than all of it will do.
+        let hint = if self.index.owes(oid)? { Hint::Force } else { hint };
         let stat = beneath::stat(entry)?;
         let same = stored.ctime == ctime(&stat)
             && stored.meta.mtime == times(&stat).1
             && (stored.meta.kind != ObjectKind::File || stored.meta.size == stat.st_size as u64);
-        let believed = match hint {
-            Hint::Force => false,
-            // What was not read while it stood still is read again.
-            Hint::Content if stored.meta.kind == ObjectKind::File && stored.hash.is_none() => false,
-            Hint::Content | Hint::Scan => !stored.racy,
-            Hint::Names => !stored.racy || stored.meta.kind == ObjectKind::File && stored.links == stat.st_nlink,
-        };
-        if same && believed {
+        if same && is_believed(&stored, hint) {
             return Ok(oid);
         }
         if self.batch.has_said(oid) {
-            self.pending.next(Item::Object(oid), hint.max(Hint::Scan));
+            // A mere doubt about the times is none about content that no event speaks of.
+            let hint = if same { hint } else { hint.max(Hint::Scan) };
+            self.pending.next(Item::Object(oid), hint);
             return Ok(oid);
         }
         let key = stored.key.clone();
@@ -76,6 +73,7 @@ impl Pass<'_, '_> {
         };
         if hint == Hint::Force {
             self.batch.relink(stored.oid);
+            self.index.settle_owed(stored.oid)?;
         }
         self.known.note(&stored.key, stored.oid, kind, stored.links);
         self.index.put_object(&stored)?;
@@ -103,7 +101,10 @@ impl Pass<'_, '_> {
             if old.as_ref().is_some_and(|old| old.meta != meta) {
                 self.batch.node(oid, &meta, Content::Keep)?;
             }
-            return Ok(stored(oid, key, meta, stat, old.and_then(|old| old.hash)));
+            let was_racy = old.as_ref().is_some_and(|old| old.racy);
+            let now = stored(oid, key, meta, stat, old.and_then(|old| old.hash));
+            // The content was not read again: it is as doubtful as before.
+            return Ok(Stored { racy: now.racy || was_racy, ..now });
         }
         // Opened in any case: what cannot be read must not enter the index.
         let file = content::open(entry)?;
@@ -144,6 +145,7 @@ impl Pass<'_, '_> {
             let before = || Ok(rustix::fs::fstat(file)?);
             let read = content::read::<SourceError>(
                 file,
+                content::Writers::Wait,
                 &before,
                 &mut |stat| {
                     let read = meta_io::read_meta(file, stat)?;
@@ -185,6 +187,18 @@ impl Pass<'_, '_> {
     }
 }
 
+/// Whether equal times mean that nothing has changed.
+fn is_believed(stored: &Stored, hint: Hint) -> bool {
+    let is_unread = stored.meta.kind == ObjectKind::File && stored.hash.is_none();
+    match hint {
+        Hint::Force => false,
+        // What was not read while it stood still is read again.
+        Hint::Content if is_unread => false,
+        // A change of the mode within the tick of the last look moves no time, just as one of the content.
+        Hint::Content | Hint::Scan | Hint::Names => !stored.racy,
+    }
+}
+
 fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>) -> Stored {
     // A directory's entries are named by events; only its own attributes hang on its times.
     Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat), links: stat.st_nlink, hash }
@@ -194,4 +208,39 @@ fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>) -
 fn age(stat: &Stat) -> Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_from_the_tick_of_the_last_look_are_never_believed() {
+        let meta = Meta {
+            kind: ObjectKind::File,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: (0, 0),
+            size: 0,
+            rdev: 0,
+            link: vec![],
+            xattrs: vec![],
+        };
+        let key = Key::from(b"key".as_slice());
+        let looked = |racy, hash| Stored {
+            oid: Oid(2000),
+            key: key.clone(),
+            meta: meta.clone(),
+            ctime: (0, 0),
+            racy,
+            links: 1,
+            hash,
+        };
+        for hint in [Hint::Names, Hint::Scan, Hint::Content, Hint::Force] {
+            assert!(!is_believed(&looked(true, Some([0; 32])), hint), "{hint:?}");
+            assert_eq!(is_believed(&looked(false, Some([0; 32])), hint), hint != Hint::Force, "{hint:?}");
+        }
+        assert!(is_believed(&looked(false, None), Hint::Scan) && !is_believed(&looked(false, None), Hint::Content));
+    }
 }

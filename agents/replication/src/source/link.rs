@@ -5,6 +5,7 @@ use crate::{
     failpoint,
     index::Snapshot,
     message::Message,
+    meta::Oid,
     peer::{Peer, PeerError},
     root::Halt,
     session::SessionError,
@@ -18,7 +19,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::sync_channel,
+        mpsc::{Receiver, sync_channel},
     },
     time::{Duration, Instant},
 };
@@ -230,6 +231,17 @@ impl<'a> Link<'a> {
         let (reply, answer) = sync_channel(1);
         let target = self.target.clone();
         self.shared.order(Command::Snapshot { target, anew, reply }).map_err(session_error)?;
+        self.answered(&answer)
+    }
+
+    /// Has objects said again; they will be, whatever becomes of this session and of the source.
+    pub fn order_again(&mut self, oids: Vec<Oid>) -> Result<(), SessionError> {
+        let (reply, answer) = sync_channel(1);
+        self.shared.order(Command::Again { oids, reply }).map_err(session_error)?;
+        self.answered(&answer)
+    }
+
+    fn answered<T>(&self, answer: &Receiver<Result<T, SourceError>>) -> Result<T, SessionError> {
         loop {
             self.check_stop()?;
             match answer.recv_timeout(STEP) {

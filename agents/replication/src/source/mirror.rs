@@ -49,9 +49,9 @@ pub(super) fn mirror(link: &mut Link<'_>, options: &FollowOptions, dirty: bool) 
     let snapshot = link.snapshot(true)?;
     let (entries_total, bytes_total) = snapshot.sums()?;
     let parts = Parts::new(link, snapshot.mark)?;
-    let mut mirror =
-        Mirror { parts, snapshot, theirs, by_hash, said: HashSet::new(), totals: (entries_total, bytes_total) };
-    if options.set_aside.is_some() {
+    let (sets_aside, totals) = (options.set_aside.is_some(), (entries_total, bytes_total));
+    let mut mirror = Mirror { parts, snapshot, theirs, by_hash, sets_aside, said: HashSet::new(), totals };
+    if sets_aside {
         mirror.set_aside()?;
     }
     mirror.directories()?;
@@ -63,9 +63,8 @@ pub(super) fn mirror(link: &mut Link<'_>, options: &FollowOptions, dirty: bool) 
             held.root.check()?;
         }
     }
-    unreadable += parts.unreadable.len() as u64;
+    unreadable += parts.unreadable;
     unreadable += parts.link.shared.lock().roots.iter().map(|root| root.unreadable).sum::<u64>();
-    parts.order_again();
     link.sent = snapshot.mark;
     link.synced = None;
     link.send(Message::MirrorEnd { mark: snapshot.mark, complete: unreadable == 0 })?;
@@ -92,11 +91,27 @@ fn receive_listing(link: &mut Link<'_>) -> Result<(Theirs, u64), SessionError> {
 /// A directory to visit: root, object, path, and its name in its parent unless it is a root.
 type Place = (u32, Oid, Vec<u8>, Option<(Oid, Vec<u8>)>);
 
+/// What is known of an entry of the target and its like at the source.
+enum Compared {
+    Equal,
+    Unlike(String),
+    /// It could not be read, or does not matter.
+    Unknown,
+}
+
+impl Compared {
+    fn of(differences: &[String]) -> Self {
+        if differences.is_empty() { Self::Equal } else { Self::Unlike(differences.join(", ")) }
+    }
+}
+
 struct Mirror<'l, 'a> {
     parts: Parts<'l, 'a>,
     snapshot: Snapshot,
     theirs: Theirs,
     by_hash: bool,
+    /// Nothing of the target is overwritten: what was not found equal is copied, and its like kept.
+    sets_aside: bool,
     /// Objects with several names that were said already.
     said: HashSet<Oid>,
     totals: (u64, u64),
@@ -124,9 +139,10 @@ impl Mirror<'_, '_> {
             if path.is_empty() {
                 continue;
             }
-            match self.why_aside(&entry)? {
-                None => self.theirs.set_equal(root, &path)?,
-                Some(why) => {
+            match self.compare(&entry)? {
+                Compared::Equal => self.theirs.set_equal(root, &path)?,
+                Compared::Unknown => {}
+                Compared::Unlike(why) => {
                     self.parts.link.send(Message::SetAside { root, path: path.clone(), why })?;
                     self.theirs.remove(root, &path)?;
                 }
@@ -135,31 +151,32 @@ impl Mirror<'_, '_> {
         }
     }
 
-    /// Why an entry of the target is not as at the source; `None` when it is.
-    fn why_aside(&mut self, entry: &Entry) -> Result<Option<String>, SessionError> {
+    /// Whether an entry of the target is as at the source.
+    fn compare(&mut self, entry: &Entry) -> Result<Compared, SessionError> {
         let Some(stored) = self.resolve(entry.root, &entry.path)? else {
             let is_dir = entry.meta.kind == ObjectKind::Directory;
             let held = self.parts.roots.held(entry.root);
             let excluded = held.is_some_and(|held| held.root.excludes.matches(&entry.path, is_dir));
-            return Ok((!excluded).then(|| "not at the source".to_owned()));
+            return Ok(if excluded { Compared::Unknown } else { Compared::Unlike("not at the source".to_owned()) });
         };
         if stored.meta.kind != entry.meta.kind {
-            return Ok(Some(format!("kind {:?} != {:?}", stored.meta.kind, entry.meta.kind)));
+            return Ok(Compared::Unlike(format!("kind {:?} != {:?}", stored.meta.kind, entry.meta.kind)));
         }
         if stored.meta.kind == ObjectKind::Directory {
-            return Ok(None);
+            return Ok(Compared::Equal);
         }
         match self.parts.look(&stored, &self.snapshot)? {
-            Now::Unreadable => Ok(None),
-            Now::Gone => Ok(Some("not at the source".to_owned())),
-            Now::Other(meta) => Ok(joined(differences(&meta, &entry.meta))),
+            Now::Unreadable => Ok(Compared::Unknown),
+            Now::Gone => Ok(Compared::Unlike("not at the source".to_owned())),
+            Now::Other(meta) => Ok(Compared::of(&differences(&meta, &entry.meta))),
             Now::File(file) => {
-                let meta = read(&file)?;
+                let Some(meta) = read(&file) else { return Ok(Compared::Unknown) };
                 let mut what = differences(&meta, &entry.meta);
-                if what.is_empty() && hash(&file)? != entry.hash {
-                    what.push("content".into());
+                if what.is_empty() {
+                    let Some(ours) = hash(&file) else { return Ok(Compared::Unknown) };
+                    what.extend((entry.hash != Some(ours)).then(|| "content".into()));
                 }
-                Ok(joined(what))
+                Ok(Compared::of(&what))
             }
         }
     }
@@ -275,12 +292,15 @@ impl Mirror<'_, '_> {
         }
         let (meta, file) = match self.parts.look(stored, &self.snapshot)? {
             Now::Other(meta) => (meta, None),
-            Now::File(file) => (read(&file)?, Some(file)),
+            Now::File(file) => match read(&file) {
+                Some(meta) => (meta, Some(file)),
+                None => return Ok(false),
+            },
             Now::Gone | Now::Unreadable => return Ok(false),
         };
         let mut ours = None;
         for (entry, equal) in &found {
-            let same = *equal || self.is_same(&meta, file.as_ref(), entry, &mut ours)?;
+            let same = *equal || (!self.sets_aside && self.is_same(&meta, file.as_ref(), entry, &mut ours)?);
             if !same || !self.theirs.adopt(entry.object, stored.oid.0)? {
                 continue;
             }
@@ -289,6 +309,10 @@ impl Mirror<'_, '_> {
             for (entry, _) in found.iter().filter(|(entry, _)| entry.object == object) {
                 self.parts.record(Message::Adopt { oid, root: entry.root, path: entry.path.clone() })?;
                 taken.insert((entry.root, entry.path.clone()));
+            }
+            match ours {
+                Some(hash) => self.parts.expect_content(stored, hash),
+                None => self.parts.expect_times(stored, &meta),
             }
             self.parts.keep(oid, meta)?;
             for (parent, name) in names {
@@ -328,7 +352,7 @@ impl Mirror<'_, '_> {
             return Ok(false);
         }
         if ours.is_none() {
-            *ours = hash(file)?;
+            *ours = hash(file);
         }
         Ok(*ours == entry.hash)
     }
@@ -338,22 +362,17 @@ fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { [path, name].join(&b'/') }
 }
 
-fn joined(what: Vec<String>) -> Option<String> {
-    (!what.is_empty()).then(|| what.join(", "))
-}
-
-fn read(file: &std::os::fd::OwnedFd) -> Result<Meta, SessionError> {
-    let stat = rustix::fs::fstat(file).map_err(|error| SessionError::io("looking at a file")(error.into()))?;
-    meta_io::read_meta(file.as_fd(), &stat).map_err(SessionError::io("reading the meta of a file"))
+/// What is known of a file but its content; `None` when that cannot be read.
+fn read(file: &std::os::fd::OwnedFd) -> Option<Meta> {
+    let stat = rustix::fs::fstat(file).map_err(std::io::Error::from);
+    told(stat.and_then(|stat| meta_io::read_meta(file.as_fd(), &stat)))
 }
 
 /// Hash of the content; `None` when it cannot be read to its end.
-fn hash(file: &std::os::fd::OwnedFd) -> Result<Option<[u8; 32]>, SessionError> {
-    match content::hash(file) {
-        Ok(hash) => Ok(Some(hash)),
-        Err(error) => {
-            tracing::warn!(%error, "a file cannot be read to its end");
-            Ok(None)
-        }
-    }
+fn hash(file: &std::os::fd::OwnedFd) -> Option<[u8; 32]> {
+    told(content::hash(file))
+}
+
+fn told<T>(result: std::io::Result<T>) -> Option<T> {
+    result.inspect_err(|error| tracing::warn!(%error, "a file cannot be read to its end")).ok()
 }

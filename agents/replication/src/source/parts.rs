@@ -2,7 +2,7 @@
 //! could not hold.
 
 use super::{
-    content,
+    content::{self, Read, Writers},
     link::Link,
     slot::{Roots, is_gone},
 };
@@ -32,8 +32,10 @@ pub(super) struct Parts<'l, 'a> {
     open: Option<Open>,
     pub objects_done: u64,
     pub bytes_done: u64,
-    /// Objects that could not be read and were left out.
-    pub unreadable: Vec<Oid>,
+    /// Files that could not be read and were left out.
+    pub unreadable: u64,
+    /// Objects that were left out, or said as they may not be.
+    again: Vec<Oid>,
 }
 
 struct Open {
@@ -54,7 +56,7 @@ pub(super) enum Now {
 impl<'l, 'a> Parts<'l, 'a> {
     pub fn new(link: &'l mut Link<'a>, mark: Mark) -> Result<Self, SessionError> {
         let roots = link.roots()?;
-        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: Vec::new() })
+        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: 0, again: Vec::new() })
     }
 
     /// Opens a batch of `kind` unless one is open.
@@ -82,7 +84,14 @@ impl<'l, 'a> Parts<'l, 'a> {
             let (mark, records, digest) = (self.mark, open.digest.records(), open.digest.digest());
             self.link.send(Message::BatchEnd { mark, records, digest })?;
         }
-        Ok(())
+        self.order_again()
+    }
+
+    /// Has what was not said as it is said again as soon as it can be. Soon, as changes of it that are captured
+    /// meanwhile are then told as a whole, and always before a target counts as complete.
+    fn order_again(&mut self) -> Result<(), SessionError> {
+        let again = std::mem::take(&mut self.again);
+        if again.is_empty() { Ok(()) } else { self.link.order_again(again) }
     }
 
     /// Ends the open part when it is large enough.
@@ -130,30 +139,85 @@ impl<'l, 'a> Parts<'l, 'a> {
     pub fn object(&mut self, stored: &Stored, snapshot: &Snapshot) -> Result<bool, SessionError> {
         let (oid, is_file) = (stored.oid, stored.meta.kind == ObjectKind::File);
         match self.look(stored, snapshot)? {
-            Now::File(file) => self.file(oid, &file)?,
+            Now::File(file) => {
+                if !self.file(stored, &file)? {
+                    return Ok(self.leave_out(oid));
+                }
+            }
             Now::Other(meta) => self.record(Message::Node { oid, meta, content: Content::Keep })?,
             Now::Gone => {
+                // Opened by path, what was merely renamed is not found either.
+                self.again.push(oid);
                 let content = if is_file { Content::Gone } else { Content::Keep };
                 self.record(Message::Node { oid, meta: stored.meta.clone(), content })?;
             }
+            Now::Unreadable if is_file => return Ok(self.leave_out(oid)),
+            // As it was seen: what lies in a directory needs it.
             Now::Unreadable => {
-                self.unreadable.push(oid);
-                return Ok(false);
+                self.again.push(oid);
+                self.record(Message::Node { oid, meta: stored.meta.clone(), content: Content::Keep })?;
             }
         }
         self.count_object();
         Ok(true)
     }
 
-    /// Sends a file's content, read once; what changes while it is read comes again as a change.
-    fn file(&mut self, oid: Oid, file: &OwnedFd) -> Result<(), SessionError> {
+    fn leave_out(&mut self, oid: Oid) -> bool {
+        self.again.push(oid);
+        self.unreadable += 1;
+        false
+    }
+
+    /// Sends a file's content, read once; what changes while it is read comes again as a change. False when it cannot
+    /// be read to its end: it is as if nothing of it had been sent.
+    fn file(&mut self, stored: &Stored, file: &OwnedFd) -> Result<bool, SessionError> {
+        let (oid, announced) = (stored.oid, std::cell::Cell::new(false));
+        let error = match self.content(oid, file, &announced) {
+            Ok(read) => {
+                if !read.stable {
+                    self.again.push(oid);
+                }
+                self.expect_content(stored, read.hash);
+                return Ok(true);
+            }
+            Err(Sending::Peer(error)) => return Err(error),
+            Err(Sending::File(error)) => error,
+        };
+        tracing::warn!(%oid, %error, "cannot be read to its end; left out for now");
+        if announced.get() {
+            self.record(Message::Void { oid })?;
+        }
+        Ok(false)
+    }
+
+    /// Has an object said again of which a target is given another content than the index has: when that has passed, the
+    /// index sees no change.
+    pub fn expect_content(&mut self, stored: &Stored, hash: [u8; 32]) {
+        if stored.hash.is_some_and(|known| known != hash) {
+            self.again.push(stored.oid);
+        }
+    }
+
+    /// As `expect_content`, where an object was taken for equal by its times.
+    pub fn expect_times(&mut self, stored: &Stored, now: &Meta) {
+        let is_other = (stored.meta.size, stored.meta.mtime) != (now.size, now.mtime);
+        if is_other && stored.hash.is_some() {
+            self.again.push(stored.oid);
+        }
+    }
+
+    /// Reads and sends a content; tells in `announced` whether anything of it was sent.
+    fn content(&mut self, oid: Oid, file: &OwnedFd, announced: &std::cell::Cell<bool>) -> Result<Read, Sending> {
         let before = || Ok(rustix::fs::fstat(file)?);
         let parts = std::cell::RefCell::new(&mut *self);
         let (stat, read) = content::read::<Sending>(
             file.as_fd(),
+            // A send may take as long as the peer likes.
+            Writers::GoOn,
             &before,
             &mut |stat| {
                 let meta = meta_io::read_meta(file.as_fd(), stat)?;
+                announced.set(true);
                 Ok(parts.borrow_mut().record(Message::Node { oid, meta, content: Content::Follows })?)
             },
             &mut |offset, bytes| {
@@ -162,7 +226,8 @@ impl<'l, 'a> Parts<'l, 'a> {
                 Ok(parts.record(Message::Data { oid, offset, bytes: bytes.to_vec() })?)
             },
         )?;
-        self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })
+        self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })?;
+        Ok(read)
     }
 
     /// Sends all names of an object.
@@ -179,34 +244,22 @@ impl<'l, 'a> Parts<'l, 'a> {
         self.count_object();
         Ok(())
     }
-
-    /// Objects that were left out are said again as soon as they can be read.
-    pub fn order_again(&mut self) {
-        if !self.unreadable.is_empty() {
-            let again = super::command::Command::Again(self.unreadable.clone());
-            // An engine that has ended scans everything when it starts again.
-            let _ = self.link.shared.order(again);
-        }
-    }
 }
 
 /// Either a file that could not be read to its end, or a peer that could not be written to.
-pub(super) struct Sending(SessionError);
+enum Sending {
+    File(io::Error),
+    Peer(SessionError),
+}
 
 impl From<io::Error> for Sending {
     fn from(error: io::Error) -> Self {
-        Self(SessionError::io("reading a file")(error))
+        Self::File(error)
     }
 }
 
 impl From<SessionError> for Sending {
     fn from(error: SessionError) -> Self {
-        Self(error)
-    }
-}
-
-impl From<Sending> for SessionError {
-    fn from(error: Sending) -> Self {
-        error.0
+        Self::Peer(error)
     }
 }

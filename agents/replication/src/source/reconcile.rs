@@ -41,6 +41,16 @@ pub(super) struct OpenDirectory {
     pub path: Option<Vec<u8>>,
 }
 
+/// What a directory of the index is found to be.
+#[derive(Clone)]
+pub(super) enum Found {
+    Open(Rc<OpenDirectory>),
+    /// It is gone or moved, or its root is halted.
+    Away,
+    /// It is there, or may be, and cannot be reached.
+    Closed,
+}
+
 /// Everything a batch is made from.
 pub(super) struct Pass<'a, 's> {
     pub index: &'a mut Index,
@@ -53,7 +63,7 @@ pub(super) struct Pass<'a, 's> {
     pub batch: Batch<'s>,
     /// Files larger than this are not spooled.
     pub spooled_file_max: u64,
-    pub directories: HashMap<Oid, Option<Rc<OpenDirectory>>>,
+    pub directories: HashMap<Oid, Found>,
     /// Directories whose own times may have moved with their entries.
     pub touched: HashSet<Oid>,
     /// Objects that lost a name.
@@ -71,30 +81,42 @@ impl Pass<'_, '_> {
         }
     }
 
-    /// The open directory, or `None` if it cannot be looked into: it is gone, moved, or its root is halted.
+    /// The open directory, or `None` if it cannot be looked into; then it is seen to that it is looked for again.
     fn directory(&mut self, oid: Oid) -> Result<Option<Rc<OpenDirectory>>, SourceError> {
-        if let Some(open) = self.directories.get(&oid) {
-            return Ok(open.clone());
+        let found = match self.directories.get(&oid) {
+            Some(found) => found.clone(),
+            None => self.find_directory(oid)?,
+        };
+        match found {
+            Found::Open(open) => return Ok(Some(open)),
+            Found::Away => self.misplaced(oid)?,
+            // Noted: it is read again as a whole once it can be reached, and nothing waits for that.
+            Found::Closed => {}
         }
+        Ok(None)
+    }
+
+    fn find_directory(&mut self, oid: Oid) -> Result<Found, SourceError> {
         if self.directories.len() >= OPEN_DIRECTORIES_MAX {
             self.directories.clear();
         }
-        let open = self.open_directory(oid)?.map(Rc::new);
-        self.directories.insert(oid, open.clone());
-        Ok(open)
+        let found = self.open_directory(oid)?;
+        self.directories.insert(oid, found.clone());
+        Ok(found)
     }
 
-    fn open_directory(&mut self, oid: Oid) -> Result<Option<OpenDirectory>, SourceError> {
-        let Some(stored) = self.index.object(oid)? else { return Ok(None) };
-        let Some((root, path)) = self.index.path_of(oid)? else { return Ok(None) };
-        let Some(held) = self.roots.held(root).cloned() else { return Ok(None) };
+    fn open_directory(&mut self, oid: Oid) -> Result<Found, SourceError> {
+        let Some(stored) = self.index.object(oid)? else { return Ok(Found::Away) };
+        let Some((root, path)) = self.index.path_of(oid)? else { return Ok(Found::Away) };
+        let Some(held) = self.roots.held(root).cloned() else { return Ok(Found::Away) };
         let opened = self.roots.open(&stored.key, || Some((root, path.clone())));
         match opened {
-            Ok(Some(fd)) => Ok(Some(OpenDirectory { fd, held, path: Some(path) })),
-            Ok(None) => Ok(None),
+            Ok(Some(fd)) => Ok(Found::Open(Rc::new(OpenDirectory { fd, held, path: Some(path) }))),
+            Ok(None) => Ok(Found::Away),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Found::Away),
             Err(error) => {
-                tracing::debug!(%oid, %error, "a directory cannot be opened");
-                Ok(None)
+                self.unreadable.note(oid, b"", root, &error);
+                Ok(Found::Closed)
             }
         }
     }
@@ -103,9 +125,7 @@ impl Pass<'_, '_> {
         if directory < Oid::FIRST && name == RESERVED_DIRECTORY.as_bytes() {
             return Ok(());
         }
-        let Some(open) = self.directory(directory)? else {
-            return self.misplaced(directory);
-        };
+        let Some(open) = self.directory(directory)? else { return Ok(()) };
         self.touched.insert(directory);
         let entry = match beneath::open_entry(open.fd.as_fd(), name) {
             Ok(entry) => entry,
@@ -139,7 +159,9 @@ impl Pass<'_, '_> {
         };
         match looked {
             Ok(oid) => {
-                self.unreadable.clear(directory, name);
+                if !self.index.owes(oid)? {
+                    self.unreadable.clear(directory, name);
+                }
                 self.link(directory, name, oid, kind)
             }
             Err(SourceError::Io(error)) if is_gone(&error) => {
@@ -259,11 +281,8 @@ impl Pass<'_, '_> {
     /// Looks again at names that were not found. Those that are there now become hot.
     pub fn settle_gone(&mut self) -> Result<(), SourceError> {
         for (directory, name) in std::mem::take(&mut self.pending.gone) {
-            let Some(open) = self.directory(directory)? else {
-                // Its directory is gone as well, which its own name tells, or at another place by now.
-                self.misplaced(directory)?;
-                continue;
-            };
+            // Its directory is gone as well, which its own name tells, or at another place by now.
+            let Some(open) = self.directory(directory)? else { continue };
             match beneath::open_entry(open.fd.as_fd(), &name) {
                 Err(error) if is_gone(&error) => self.remove_name(directory, &name)?,
                 Err(error) => self.unreadable.note(directory, &name, open.held.root.index, &error),
@@ -343,6 +362,7 @@ impl Pass<'_, '_> {
         self.directories.remove(&stored.oid);
         if stored.meta.kind == ObjectKind::Directory {
             self.captures.forget(&stored.key);
+            self.unreadable.forget(stored.oid);
         }
         Ok(())
     }
@@ -365,31 +385,39 @@ impl Pass<'_, '_> {
                 return self.look_again(oid, Item::Object(oid), hint);
             }
             Ok(None) => return Ok(()),
-            Err(error) => {
-                tracing::debug!(%oid, %error, "an object cannot be opened");
-                return Ok(());
-            }
+            Err(error) => return self.note_unreadable(oid, &error),
         };
         match self.refresh(stored, entry.as_fd(), hint) {
             Err(SourceError::Io(error)) if is_gone(&error) => Ok(()),
-            Err(SourceError::Io(error)) => {
-                for (parent, name) in self.index.names_of(oid)? {
-                    let root = self.index.path_of(parent)?.map_or(0, |(root, _)| root);
-                    self.unreadable.note(parent, &name, root, &error);
-                }
-                Ok(())
-            }
+            Err(SourceError::Io(error)) => self.note_unreadable(oid, &error),
+            Ok(_) if hint == Hint::Force => self.clear_unreadable(oid),
             other => other.map(drop),
         }
+    }
+
+    /// Notes all names of an object that cannot be read. Nothing is noted of a root that is halted.
+    fn note_unreadable(&mut self, oid: Oid, error: &io::Error) -> Result<(), SourceError> {
+        for (parent, name) in self.index.names_of(oid)? {
+            let Some((root, _)) = self.index.path_of(parent)? else { continue };
+            if self.roots.held(root).is_some() {
+                self.unreadable.note(parent, &name, root, error);
+            }
+        }
+        Ok(())
+    }
+
+    fn clear_unreadable(&mut self, oid: Oid) -> Result<(), SourceError> {
+        for (parent, name) in self.index.names_of(oid)? {
+            self.unreadable.clear(parent, &name);
+        }
+        Ok(())
     }
 
     /// Reads a directory: every name in it, and every name the index has in it, is looked at later.
     fn scan(&mut self, directory: Oid) -> Result<(), SourceError> {
         crate::failpoint::pass("source.scan");
         let Some(stored) = self.index.object(directory)? else { return Ok(()) };
-        let Some(open) = self.directory(directory)? else {
-            return self.misplaced(directory);
-        };
+        let Some(open) = self.directory(directory)? else { return Ok(()) };
         let root = open.held.root.index;
         let names = beneath::reopen(open.fd.as_fd()).and_then(|readable| {
             // Marked first, then read: a change in between is seen twice instead of never.

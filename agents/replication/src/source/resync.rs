@@ -53,7 +53,6 @@ pub(super) fn resync(link: &mut Link<'_>, at: Mark) -> Result<Mark, SessionError
         parts.record(Message::Unlink { parent, name, oid })?;
     }
     parts.end()?;
-    parts.order_again();
     Ok(snapshot.mark)
 }
 

@@ -1,5 +1,6 @@
 //! The source by itself: what it captures is what is there.
 
+mod copy;
 mod fuzz;
 mod lab;
 mod scan;

@@ -2,7 +2,7 @@
 
 use crate::meta::Oid;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     time::{Duration, Instant},
 };
@@ -14,7 +14,7 @@ const NAMES_MAX: usize = 100_000;
 
 #[derive(Default)]
 pub(super) struct Unreadable {
-    names: HashMap<(Oid, Box<[u8]>), u32>,
+    names: BTreeMap<(Oid, Box<[u8]>), u32>,
     more: u64,
     tried: Option<Instant>,
     /// Sockets seen, by root; they are not replicated.
@@ -46,6 +46,16 @@ impl Unreadable {
         }
     }
 
+    /// Forgets everything in a directory, and the directory: it is gone.
+    pub fn forget(&mut self, directory: Oid) {
+        let from = (directory, Box::default());
+        let gone: Vec<_> =
+            self.names.range(from..).map_while(|(key, _)| (key.0 == directory).then(|| key.clone())).collect();
+        for key in gone {
+            self.names.remove(&key);
+        }
+    }
+
     /// Entries of `root` that cannot be read now.
     pub fn count(&self, root: u32) -> u64 {
         self.names.values().filter(|of| **of == root).count() as u64 + if root == 0 { self.more } else { 0 }
@@ -59,5 +69,24 @@ impl Unreadable {
         self.tried = Some(now);
         self.more = 0;
         self.names.keys().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_counted_until_it_can_or_its_directory_is_gone() {
+        let (mut unreadable, error) = (Unreadable::default(), io::Error::from(io::ErrorKind::PermissionDenied));
+        for name in ["", "a", "b", "a"] {
+            unreadable.note(Oid(2000), name.as_bytes(), 0, &error);
+        }
+        unreadable.note(Oid(2001), b"a", 1, &error);
+        assert_eq!((unreadable.count(0), unreadable.count(1)), (3, 1));
+        unreadable.clear(Oid(2000), b"b");
+        assert_eq!(unreadable.due(Instant::now()).len(), 3);
+        unreadable.forget(Oid(2000));
+        assert_eq!((unreadable.count(0), unreadable.count(1)), (0, 1));
     }
 }

@@ -2,7 +2,7 @@
 //! before the first change is made.
 
 use super::disk::Disk;
-use super::incoming::protocol;
+use super::incoming::{missing, protocol};
 use super::map::{Map, NOTHING, Name, root_index};
 use crate::meta::{ObjectKind, Oid};
 use crate::session::SessionError;
@@ -50,13 +50,15 @@ pub(super) fn check(map: &Map, disk: &Disk, links: &[Name]) -> Result<Depths> {
     let mut depths = Depths::default();
     for link in links.iter().filter(|link| link.oid != NOTHING) {
         let Some(kind) = map.kind(link.oid)? else {
-            return protocol(format!("a name for the unknown object {}", link.oid));
+            return missing(format!("object {}", link.oid));
         };
-        if map.kind(link.parent)? != Some(ObjectKind::Directory) {
-            return protocol(format!("a name in {}, which is no known directory", link.parent));
-        }
         if let Some(root) = root_index(link.parent) {
             disk.root(root)?;
+        }
+        match map.kind(link.parent)? {
+            Some(ObjectKind::Directory) => {}
+            Some(_) => return protocol(format!("a name in {}, which is no directory", link.parent)),
+            None => return missing(format!("directory {}", link.parent)),
         }
         depths.of(map, link.parent)?;
         if kind == ObjectKind::Directory {

@@ -148,10 +148,21 @@ impl Engine {
     }
 
     pub fn record(&mut self, message: Message) -> Result<()> {
-        match &mut self.incoming {
-            Some(incoming) => incoming.take(&self.map, &mut self.disk, message),
-            None => protocol("a record outside of a batch"),
+        let Some(incoming) = &mut self.incoming else { return protocol("a record outside of a batch") };
+        let taken = incoming.take(&self.map, &mut self.disk, message);
+        self.note_drift(taken)
+    }
+
+    /// Drops a batch that cannot be taken. When that is so because the target is not what it is thought to be, the next
+    /// session compares everything.
+    fn note_drift<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.abandon();
         }
+        if matches!(result, Err(SessionError::Drifted(_))) {
+            self.map.set_value("drifted", Some(&[1]))?;
+        }
+        result
     }
 
     /// Checks the batch, puts it on the disk whole, records it, and places it.
@@ -166,14 +177,9 @@ impl Engine {
             return Ok(Placed::default());
         }
         let links = self.map.pending_links()?;
-        check::check(&self.map, &self.disk, &links)?;
-        if let Err(error) = carry::settle(&self.map, &mut self.disk, &links, &mut incoming.problems) {
-            self.abandon();
-            if matches!(error, SessionError::Drifted(_)) {
-                self.map.set_value("drifted", Some(&[1]))?;
-            }
-            return Err(error);
-        }
+        let fits = check::check(&self.map, &self.disk, &links)
+            .and_then(|_| carry::settle(&self.map, &mut self.disk, &links, &mut incoming.problems));
+        self.note_drift(fits)?;
         incoming.sync(&self.disk)?;
         self.map.set_mark("pending", Some(mark))?;
         self.map.set_value("pending.kind", Some(&[incoming.kind as u8]))?;

@@ -20,6 +20,11 @@ const SYNCED_ALONE_MAX: usize = 16;
 
 type Result<T> = std::result::Result<T, SessionError>;
 
+/// The batch speaks of something this target was never given. That is made good by a synchronization.
+pub(super) fn missing<T>(what: impl std::fmt::Display) -> Result<T> {
+    Err(SessionError::Drifted(format!("{what} was never received")))
+}
+
 pub(super) fn protocol<T>(why: impl Into<String>) -> Result<T> {
     Err(SessionError::Protocol(why.into()))
 }
@@ -63,6 +68,7 @@ impl Incoming {
         match message {
             Message::Data { oid, offset, bytes } => self.data(oid, offset, &bytes),
             Message::DataEnd { oid, size, hash } => self.data_end(map, oid, size, hash),
+            Message::Void { oid } => self.void(disk, oid),
             _ if self.open.is_some() => protocol("a record between the pieces of a content"),
             Message::Node { oid, meta, content } => self.node(map, disk, oid, meta, content),
             Message::Link { parent, name, oid } => self.link(map, disk, Name { parent, name, oid }),
@@ -87,7 +93,7 @@ impl Incoming {
         let mut pending = Pending { meta, content, staged: None };
         if pending.meta.kind == ObjectKind::File {
             match (content, &known) {
-                (Content::Keep, None) => return protocol(format!("no content for the new object {oid}")),
+                (Content::Keep, None) => return missing(format!("the content of object {oid}")),
                 (Content::Gone, Some(known)) => pending.meta = known.meta.clone(),
                 (Content::Gone, None) => pending.meta.size = 0,
                 _ => {}
@@ -173,6 +179,16 @@ impl Incoming {
             _ => self.unsynced = None,
         }
         Ok(())
+    }
+
+    /// Drops what came of a content.
+    fn void(&mut self, disk: &Disk, oid: Oid) -> Result<()> {
+        let Some(open) = self.open.take().filter(|open| open.oid == oid) else {
+            return protocol(format!("no more content of object {oid}, which was not announced"));
+        };
+        let Some(staged) = open.pending.staged else { return Ok(()) };
+        let removed = beneath::unlink(disk.staging(staged.root)?.as_fd(), &staged.name);
+        removed.map_err(SessionError::io("removing what was staged"))
     }
 
     fn link(&mut self, map: &Map, disk: &Disk, name: Name) -> Result<()> {

@@ -27,28 +27,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-struct Pair {
-    lab: Lab,
+pub struct Pair {
+    pub lab: Lab,
     /// Taken away before it is opened again, as by a process that ended.
     target: Option<Target>,
+    /// Done before the source sends a message.
+    pub meanwhile: Meanwhile,
 }
 
+type Meanwhile = Box<dyn Fn(&Message) + Send + Sync>;
+
 impl Pair {
-    fn new(lab: Lab) -> Self {
+    pub fn new(lab: Lab) -> Self {
         let target = Some(open_target(&lab));
-        Self { lab, target }
+        Self { lab, target, meanwhile: Box::new(|_| {}) }
     }
 
-    fn target(&self) -> &Target {
+    pub fn target(&self) -> &Target {
         self.target.as_ref().unwrap()
     }
 
-    fn replica(&self) -> PathBuf {
+    pub fn replica(&self) -> PathBuf {
         self.lab.dir.path().join("replica")
     }
 
     /// Runs a session until `until` says so; returns how its source side ended.
-    fn session(
+    pub fn session(
         &self,
         source: &Source,
         options: &FollowOptions,
@@ -56,7 +60,8 @@ impl Pair {
         until: impl FnOnce(),
     ) -> Result<(), SessionError> {
         let (ours, mut theirs) = pair(64);
-        let mut ours = Cut { peer: ours, left: AtomicU64::new(cut_after.unwrap_or(u64::MAX)) };
+        let mut ours =
+            Cut { peer: ours, left: AtomicU64::new(cut_after.unwrap_or(u64::MAX)), meanwhile: &self.meanwhile };
         let stop = AtomicBool::new(false);
         let last: Mutex<Option<Follow>> = Mutex::new(None);
         std::thread::scope(|scope| {
@@ -100,7 +105,7 @@ impl Pair {
         })
     }
 
-    fn caught_up(&self, source: &Source) {
+    pub fn caught_up(&self, source: &Source) {
         let mark = barrier(source);
         let begin = Instant::now();
         while source.report().streams[0].synced.is_none_or(|synced| synced < mark) {
@@ -124,7 +129,7 @@ impl Pair {
         })
     }
 
-    fn assert_equal(&self, source: &Source) {
+    pub fn assert_equal(&self, source: &Source) {
         let found = self.compared(source);
         assert_eq!((found.differences, found.unreadable), (0, 0), "{:#?}", found.listed);
         let (ours, theirs) = (real(&self.lab.root()), real(&self.replica()));
@@ -153,16 +158,18 @@ fn open_target(lab: &Lab) -> Target {
 }
 
 /// A connection that breaks after some messages.
-struct Cut {
+struct Cut<'a> {
     peer: LocalPeer,
     left: AtomicU64,
+    meanwhile: &'a Meanwhile,
 }
 
-impl Peer for Cut {
+impl Peer for Cut<'_> {
     fn send(&mut self, message: Message) -> Result<(), PeerError> {
         if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
             return Err(PeerError::Ended);
         }
+        (self.meanwhile)(&message);
         self.peer.send(message)
     }
 
@@ -183,7 +190,17 @@ fn plant(root: &std::path::Path, count: usize) {
 
 #[test]
 fn mirrored_then_followed_and_equal() {
-    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    mirrored_then_followed(Capture::Fanotify);
+}
+
+#[test]
+fn mirrored_then_followed_and_equal_where_objects_are_opened_by_path() {
+    mirrored_then_followed(Capture::FanotifyDirs);
+    mirrored_then_followed(Capture::Inotify);
+}
+
+fn mirrored_then_followed(best: Capture) {
+    let pair = Pair::new(Lab::new(best));
     plant(&pair.lab.root(), 100);
     let source = pair.lab.open();
     let root = pair.lab.root();
@@ -228,7 +245,17 @@ fn cut_anywhere_and_equal_afterwards() {
 
 #[test]
 fn a_full_spool_is_made_good_from_what_changed() {
-    let mut lab = Lab::new(Capture::Fanotify);
+    made_good(Capture::Fanotify);
+}
+
+#[test]
+fn a_full_spool_is_made_good_where_objects_are_opened_by_path() {
+    made_good(Capture::FanotifyDirs);
+    made_good(Capture::Inotify);
+}
+
+fn made_good(best: Capture) {
+    let mut lab = Lab::new(best);
     lab.config.spool_bytes_max = 1 << 20;
     let pair = Pair::new(lab);
     let root = pair.lab.root();

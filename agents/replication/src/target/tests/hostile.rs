@@ -1,7 +1,7 @@
 //! A peer that breaks the rules: refused, nothing placed, no panic, and the next session goes on.
 
 use super::rig::*;
-use crate::message::{BatchKind, Content, Message};
+use crate::message::{BatchKind, Content, Message, OrphanPolicy};
 use crate::meta::{Meta, ObjectKind, Oid};
 use crate::session::SessionError;
 use ::model::{Epoch, Mark};
@@ -13,19 +13,51 @@ fn before() -> Vec<Message> {
     records
 }
 
-/// Sends `messages` to a target that is synced at mark 1 and expects a refusal that mentions `why`.
-fn refused(why: &str, messages: Vec<Message>) {
+/// Sends `messages` to a target that is synced at mark 1, which ends the session. Nothing of them is placed.
+fn ended(why: &str, messages: Vec<Message>) -> (Rig, SessionError) {
     let rig = Rig::new();
     let mut session = rig.synced();
     session.live(1, &before());
     let tree = rig.tree();
     session.send_all(messages);
-    let end = session.end();
+    let Err(end) = session.end() else { panic!("{why}: taken") };
+    assert_eq!(rig.tree(), tree, "{why}");
+    (rig, end)
+}
+
+/// What speaks of something that was never sent: nothing is placed, and the next session begins with a comparison.
+fn missed(messages: Vec<Message>) {
+    let (rig, end) = ended("missing", messages);
+    assert!(matches!(&end, SessionError::Drifted(text) if text.contains("never received")), "{end:?}");
+    let mut session = rig.session();
+    assert!(matches!(session.welcome(), Message::Welcome { dirty: true, .. }));
+    session.cut();
+    let mut session = rig.session();
+    let listed = session.mirror(OrphanPolicy::Quarantine, None);
+    assert_eq!(listed.len(), 1 + before().iter().filter(|message| matches!(message, Message::Link { .. })).count());
+    let mut adopted = Vec::new();
+    for (n, path, kind) in
+        [(1, "a", ObjectKind::Directory), (2, "a/b", ObjectKind::Directory), (3, "f", ObjectKind::File)]
+    {
+        adopted.push(Message::Adopt { oid: oid(n), root: 0, path: path.into() });
+        adopted.push(node(oid(n), &Meta { size: if n == 3 { 7 } else { 0 }, ..meta(kind) }));
+    }
+    session.part(2, &adopted);
+    session.send(Message::MirrorEnd { mark: mark(2), complete: true });
+    session.await_synced(mark(2));
+    session.live(3, &[link(ROOT, "g", 3)]);
+    assert_eq!(rig.tree(), ["a/", "a/b/", "f = content", "g = content"]);
+    assert!(rig.quarantined().is_empty() && rig.staging_is_empty());
+}
+
+/// Sends `messages` to a target that is synced at mark 1 and expects a refusal that mentions `why`.
+fn refused(why: &str, messages: Vec<Message>) {
+    let (rig, end) = ended(why, messages);
     match &end {
-        Err(SessionError::Protocol(text)) => assert!(text.contains(why), "{text} is not about {why}"),
+        SessionError::Protocol(text) => assert!(text.contains(why), "{text} is not about {why}"),
         other => panic!("{why}: {other:?}"),
     }
-    assert_eq!(rig.tree(), tree, "{why}");
+    let tree = rig.tree();
     let mut session = rig.goes_on(mark(1));
     let mut good = file(9, b"good");
     good.push(link(ROOT, "good", 9));
@@ -53,10 +85,8 @@ fn names_that_are_none() {
 
 #[test]
 fn objects_that_are_none() {
-    refused("unknown object", live(&[link(ROOT, "x", 77)]));
-    refused("no known directory", live(&[link(oid(77), "x", 3)]));
-    refused("no known directory", live(&[link(oid(3), "x", 1)]));
-    refused("no known directory", live(&[link(Oid::root(5), "x", 3)]));
+    refused("no directory", live(&[link(oid(3), "x", 1)]));
+    refused("no root", live(&[link(Oid::root(5), "x", 3)]));
     refused("there is no object", live(&[node(Oid(u64::MAX), &meta(ObjectKind::Directory))]));
     refused("there is no object", live(&[node(Oid(0), &meta(ObjectKind::Directory))]));
     refused("cannot be", live(&[Message::Link { parent: ROOT, name: b"x".to_vec(), oid: Oid(u64::MAX) }]));
@@ -64,10 +94,19 @@ fn objects_that_are_none() {
     refused("no root", live(&[node(Oid::root(7), &meta(ObjectKind::Directory))]));
     refused("no directory", live(&[node(ROOT, &meta(ObjectKind::Fifo))]));
     refused("another kind", live(&[node(oid(3), &meta(ObjectKind::Directory))]));
-    refused("no content", live(&[node(oid(8), &meta(ObjectKind::File)), link(ROOT, "x", 8)]));
     refused("twice", live(&[dir(8), dir(8)]));
     refused("symbolic link", live(&[node(oid(8), &meta(ObjectKind::Symlink))]));
     refused("symbolic link", live(&[node(oid(8), &Meta { link: b"x".to_vec(), ..meta(ObjectKind::Fifo) })]));
+}
+
+#[test]
+fn objects_that_were_never_sent() {
+    missed(live(&[link(ROOT, "x", 77)]));
+    missed(live(&[link(oid(77), "x", 3)]));
+    missed(live(&[node(oid(8), &meta(ObjectKind::File)), link(ROOT, "x", 8)]));
+    let mut staged = file(9, b"new");
+    staged.extend([link(ROOT, "new", 9), node(oid(8), &meta(ObjectKind::File))]);
+    missed(live(&staged));
 }
 
 #[test]
@@ -95,6 +134,8 @@ fn contents_that_are_none() {
     refused("between the pieces", with(1, link(ROOT, "x", 3)));
     refused("within a content", live(&good[..2]));
     refused("not announced", live(&good[1..]));
+    refused("not announced", live(&[Message::Void { oid: oid(8) }]));
+    refused("not announced", with(2, Message::Void { oid: oid(9) }));
     refused("no file", live(&[Message::Node { oid: oid(8), meta: meta(ObjectKind::Fifo), content: Content::Follows }]));
     let mut twice = good.clone();
     twice.insert(1, twice[1].clone());

@@ -221,3 +221,25 @@ fn large_contents_are_whole() {
     session.live(1, &records);
     assert_eq!(listed(&rig, b"big").1, Some(hash_bytes(&content)));
 }
+
+#[test]
+fn a_content_that_is_taken_back_leaves_what_was_there() {
+    let rig = Rig::new();
+    let mut session = rig.synced();
+    let mut records = file(1, b"old");
+    records.push(link(ROOT, "f", 1));
+    session.live(1, &records);
+    let mut records = file(1, b"new");
+    records.pop();
+    records.push(Message::Void { oid: oid(1) });
+    records.extend(file(2, &[b'x'; 3000]).into_iter().take(2));
+    records.extend([Message::Void { oid: oid(2) }, dir(3), link(ROOT, "d", 3), link(ROOT, "g", 1)]);
+    session.live(2, &records);
+    assert_eq!(rig.tree(), ["d/", "f = old", "g = old"]);
+    assert!(rig.staging_is_empty());
+    // Nothing of it counts, so that its names come with it the next time.
+    let mut records = file(2, b"whole");
+    records.push(link(ROOT, "h", 2));
+    session.live(3, &records);
+    assert_eq!(rig.tree(), ["d/", "f = old", "g = old", "h = whole"]);
+}
