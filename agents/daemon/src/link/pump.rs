@@ -172,25 +172,23 @@ async fn write_all<W: AsyncWrite + Unpin>(
     outgoing: &mut mpsc::Receiver<(u16, Vec<u8>)>,
 ) -> Result<(), String> {
     loop {
-        let next = timeout(pace.keep_alive_every, outgoing.recv()).await;
-        let ended = matches!(next, Ok(None));
-        let step = async {
-            match next {
-                Err(_) => writer.write(TYPE_KEEP_ALIVE, &[]).await?,
-                Ok(None) => return writer.shutdown().await,
-                Ok(Some((kind, body))) => writer.write(kind, &body).await?,
-            }
-            while let Ok((kind, body)) = outgoing.try_recv() {
-                writer.write(kind, &body).await?;
-            }
-            writer.flush().await
-        };
-        match timeout(pace.write, step).await {
-            Err(_) => return Err(format!("the peer took nothing for {:?}", pace.write)),
-            Ok(Err(e)) => return Err(crate::text::chain(&e)),
-            Ok(Ok(())) if ended => return Ok(()),
-            Ok(Ok(())) => {}
+        match timeout(pace.keep_alive_every, outgoing.recv()).await {
+            Err(_) => taken(pace, writer.write(TYPE_KEEP_ALIVE, &[])).await?,
+            Ok(None) => return taken(pace, writer.shutdown()).await,
+            Ok(Some((kind, body))) => taken(pace, writer.write(kind, &body)).await?,
         }
+        while let Ok((kind, body)) = outgoing.try_recv() {
+            taken(pace, writer.write(kind, &body)).await?;
+        }
+        taken(pace, writer.flush()).await?;
+    }
+}
+
+/// Waits until the peer has taken one thing. Each has the whole time to itself: a link is never too busy.
+async fn taken(pace: Pace, thing: impl Future<Output = Result<(), FrameError>>) -> Result<(), String> {
+    match timeout(pace.write, thing).await {
+        Err(_) => Err(format!("the peer took nothing for {:?}", pace.write)),
+        Ok(done) => done.map_err(|e| crate::text::chain(&e)),
     }
 }
 
@@ -285,6 +283,27 @@ mod tests {
         let session = move || (0..).find_map(|n| peer.send(heartbeat(n)).err()).unwrap();
         let got = tokio::task::spawn_blocking(session).await.unwrap();
         assert!(matches!(&got, PeerError::Failed(why) if why.contains("took nothing")), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_slowly_and_steadily_keeps_the_link() {
+        let (left, right) = tokio::io::duplex(100);
+        let ((_, writer), (mut other, _other_writer)) = (framed(left), framed(right));
+        let pace = Pace { write: Duration::from_secs(2), ..QUICK };
+        let (out, mut outgoing) = mpsc::channel(FRAMES_WAITING_MAX);
+        for _ in 0..FRAMES_WAITING_MAX {
+            out.try_send((TYPE_DATA_FIRST, vec![7; 1000])).unwrap();
+        }
+        drop(out);
+        let writing = tokio::spawn(async move { write_all(pace, writer, &mut outgoing).await });
+        // All of them together take longer than the pace, each of them a tenth of it.
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        for frame in 0..FRAMES_WAITING_MAX {
+            ticks.tick().await;
+            let read = timeout(Duration::from_secs(60), other.read()).await.unwrap();
+            assert_eq!(read.map(|frame| frame.payload.len()).map_err(|e| e.to_string()), Ok(1000), "frame {frame}");
+        }
+        assert_eq!(writing.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]
