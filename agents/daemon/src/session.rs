@@ -84,7 +84,8 @@ type Reader = FrameReader<Box<dyn AsyncRead + Send + Unpin>>;
 type Writer = FrameWriter<Box<dyn AsyncWrite + Send + Unpin>>;
 
 async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
-    let stream = net::connect(agent.controller(), HANDSHAKE_DEADLINE).await.map_err(SessionEnd::Connect)?;
+    let connected = net::connect(agent.controller(), HANDSHAKE_DEADLINE, net::MESSAGES_UNTAKEN_MAX).await;
+    let stream = connected.map_err(SessionEnd::Connect)?;
     let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(agent.client_config(), stream, Expected::Controller));
     let (stream, _) = secured.await.map_err(|_| SessionEnd::Silent)??;
     let (read, write) = tokio::io::split(stream);

@@ -2,7 +2,7 @@
 
 use super::{
     GREETING_BYTES_MAX, HANDSHAKE_DEADLINE,
-    pump::{FramePeer, Pump},
+    pump::{FramePeer, Pump, UNTAKEN_MAX},
     session,
 };
 use crate::{
@@ -71,7 +71,7 @@ impl From<FrameError> for DialError {
 /// Opens a link for `stream`: connected, secured, greeted and accepted.
 pub async fn open(context: &Context, scenario: &ScenarioName, stream: &Stream) -> Result<(FramePeer, Pump), DialError> {
     let key = stream.peer_key.as_deref().ok_or_else(|| DialError::NotJoined(stream.peer_host.clone()))?;
-    let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE).await;
+    let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE, UNTAKEN_MAX).await;
     let socket = connected.map_err(|source| DialError::Connect { address: stream.address.clone(), source })?;
     let silent = |_| DialError::Silent(stream.address.clone());
     let expected = Expected::Agent { host: &stream.peer_host, key };
