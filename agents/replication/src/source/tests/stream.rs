@@ -295,3 +295,40 @@ fn what_the_target_has_is_adopted_and_what_differs_is_set_aside() {
     let aside = pair.target().report().set_aside.unwrap();
     assert!(aside.paths.contains(&"only-here".to_owned()) && aside.paths.contains(&"p0/f0".to_owned()), "{aside:?}");
 }
+
+#[test]
+fn no_mark_is_told_of_a_synchronization_before_the_target_has_acknowledged_its_end() {
+    let lab = Lab::new(Capture::Fanotify);
+    plant(&lab.root(), 20);
+    let source = lab.open();
+    let (mut ours, mut target) = pair(64);
+    let stop = AtomicBool::new(false);
+    let told: Mutex<Vec<Follow>> = Mutex::default();
+    let following = || told.lock().unwrap().iter().any(|now| now.state == LinkState::Following);
+    std::thread::scope(|scope| {
+        let stopping = StopAtEnd(&stop);
+        scope.spawn(|| {
+            let tell = |now: Follow| told.lock().unwrap().push(now);
+            let _ = follow(&source, "replica", &FollowOptions::default(), &mut ours, &tell, &stop);
+        });
+        target.send(Message::Welcome { lineage: None, synced: None, dirty: false }).unwrap();
+        let mut end = None;
+        eventually("the end of the synchronization", || {
+            match target.receive(Duration::from_millis(10)).unwrap() {
+                Some(Message::Mirror { .. }) => target.send(Message::ListingEnd { unreadable: 0 }).unwrap(),
+                // As a target that has placed a part and not the whole.
+                Some(Message::BatchEnd { .. }) => {
+                    target.send(Message::Ack { applied: None, synced: None, heartbeat: 0 }).unwrap()
+                }
+                Some(Message::MirrorEnd { mark, .. }) => end = Some(mark),
+                _ => {}
+            }
+            end.is_some() && following()
+        });
+        assert!(told.lock().unwrap().iter().all(|now| now.synced.is_none()), "{told:?}");
+        target.send(Message::Ack { applied: end, synced: end, heartbeat: 0 }).unwrap();
+        let whole = || told.lock().unwrap().iter().any(|now| now.state == LinkState::Following && now.synced == end);
+        eventually("the mark", whole);
+        drop((stopping, target));
+    });
+}
