@@ -89,8 +89,13 @@ impl<'a> Link<'a> {
     }
 
     pub fn check_stop(&self) -> Result<(), SessionError> {
-        let stopped = self.stop.load(Relaxed) || self.shared.stop.load(Relaxed);
-        if stopped { Err(SessionError::Stopped) } else { Ok(()) }
+        if self.stopped()() { Err(SessionError::Stopped) } else { Ok(()) }
+    }
+
+    /// The question whether this session, or the whole source, is to end; for work that takes long.
+    pub fn stopped(&self) -> impl Fn() -> bool + use<'a> {
+        let (shared, stop) = (self.shared, self.stop);
+        move || stop.load(Relaxed) || shared.stop.load(Relaxed)
     }
 
     /// Sends, after taking what the target has said: neither side waits for the other for ever.

@@ -156,7 +156,7 @@ impl Mirror<'_, '_> {
             Now::File(file) => {
                 let meta = read(&file)?;
                 let mut what = differences(&meta, &entry.meta);
-                if what.is_empty() && hash(&file)? != entry.hash {
+                if what.is_empty() && self.hash(&file)? != entry.hash {
                     what.push("content".into());
                 }
                 Ok(joined(what))
@@ -328,9 +328,21 @@ impl Mirror<'_, '_> {
             return Ok(false);
         }
         if ours.is_none() {
-            *ours = hash(file)?;
+            *ours = self.hash(file)?;
         }
         Ok(*ours == entry.hash)
+    }
+
+    /// Hash of the content; `None` when it cannot be read to its end.
+    fn hash(&self, file: &std::os::fd::OwnedFd) -> Result<Option<[u8; 32]>, SessionError> {
+        match content::hash(file, &self.parts.link.stopped()) {
+            Ok(Some(hash)) => Ok(Some(hash)),
+            Ok(None) => Err(SessionError::Stopped),
+            Err(error) => {
+                tracing::warn!(%error, "a file cannot be read to its end");
+                Ok(None)
+            }
+        }
     }
 }
 
@@ -345,15 +357,4 @@ fn joined(what: Vec<String>) -> Option<String> {
 fn read(file: &std::os::fd::OwnedFd) -> Result<Meta, SessionError> {
     let stat = rustix::fs::fstat(file).map_err(|error| SessionError::io("looking at a file")(error.into()))?;
     meta_io::read_meta(file.as_fd(), &stat).map_err(SessionError::io("reading the meta of a file"))
-}
-
-/// Hash of the content; `None` when it cannot be read to its end.
-fn hash(file: &std::os::fd::OwnedFd) -> Result<Option<[u8; 32]>, SessionError> {
-    match content::hash(file) {
-        Ok(hash) => Ok(Some(hash)),
-        Err(error) => {
-            tracing::warn!(%error, "a file cannot be read to its end");
-            Ok(None)
-        }
-    }
 }

@@ -118,8 +118,7 @@ impl Session<'_> {
             })?,
         };
         let stop = self.stop;
-        let alive = || if stop.load(Relaxed) { Err(SessionError::Stopped) } else { Ok(()) };
-        mirror::send_listing(roots, digests, self.peer, alive)
+        mirror::send_listing(roots, digests, self.peer, &|| stop.load(Relaxed))
     }
 
     /// Takes what the source sends, until the session ends.
