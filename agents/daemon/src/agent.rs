@@ -102,6 +102,10 @@ impl Agent {
     /// Stores a spec of the controller, then hands it to the parts.
     pub async fn take(&self, spec: AgentSpec) -> Result<(), SpecError> {
         let _one_at_a_time = self.taking.lock().await;
+        if self.stop.is_cancelled() {
+            // Whatever this started now would not be closed by anybody.
+            return Ok(());
+        }
         let context = Arc::clone(&self.context);
         let stored = tokio::task::spawn_blocking(move || lock(&context.store).accept(spec)).await;
         stored.map_err(|e| SpecError::Disk(DiskError::io("store", self.context.state.path())(e.into())))??;
@@ -192,8 +196,9 @@ impl Agent {
         }
     }
 
-    /// Closes every part; services go on.
+    /// Closes every part, after a spec that is being taken; services go on.
     pub async fn close(&self) {
+        let _nothing_is_taken = self.taking.lock().await;
         let parts = std::mem::take(&mut *lock(&self.parts));
         for part in parts.into_values() {
             part.close().await;
