@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_synchronization_is_done_when_the_target_has_acknowledged_it() {
         let synced = Some(Mark { epoch: Epoch(1), batch: 0 });
-        let follow = |state, synced| Follow { state, progress: None, synced, stalled: None };
+        let follow = |state, synced| Follow { state, progress: None, synced };
         assert!(!is_whole(&follow(LinkState::Synchronizing, None)));
         assert!(!is_whole(&follow(LinkState::Following, None)), "sent, and perhaps not even received");
         assert!(is_whole(&follow(LinkState::Following, synced)));

@@ -180,10 +180,7 @@ impl Engine {
                     // The session may have ended meanwhile.
                     let _ = reply.try_send(answer);
                 }
-                Command::Epoch(epoch) => {
-                    self.epoch = epoch;
-                    self.shared.lock().epoch = epoch;
-                }
+                Command::Epoch(epoch) => self.epoch = epoch,
                 Command::Again(oids) => {
                     for oid in oids {
                         self.pending.later(Instant::now() + FAILED_REST, Item::Object(oid), Hint::Force);

@@ -145,7 +145,6 @@ fn open_target(lab: &Lab) -> Target {
     Target::open(TargetConfig {
         scenario: "s".into(),
         member: "replica".into(),
-        epoch: Epoch(1),
         roots: vec![RootConfig { name: "r".into(), path: lab.dir.path().join("replica"), exclude: vec![] }],
         state: lab.dir.path().join("target"),
     })
@@ -331,4 +330,38 @@ fn no_mark_is_told_of_a_synchronization_before_the_target_has_acknowledged_its_e
         eventually("the mark", whole);
         drop((stopping, target));
     });
+}
+
+/// A target whose disk is full: it says so and takes nothing any more.
+#[derive(Default)]
+struct Full {
+    welcomed: bool,
+    refused: bool,
+}
+
+impl Peer for Full {
+    fn send(&mut self, _message: Message) -> Result<(), PeerError> {
+        self.refused = true;
+        Err(PeerError::Ended)
+    }
+
+    fn receive(&mut self, _wait: Duration) -> Result<Option<Message>, PeerError> {
+        if !self.welcomed {
+            self.welcomed = true;
+            return Ok(Some(Message::Welcome { lineage: None, synced: None, dirty: false }));
+        }
+        match self.refused {
+            true => Ok(Some(Message::Stalled { why: "the target's disk is full".into() })),
+            false => Ok(None),
+        }
+    }
+}
+
+#[test]
+fn why_a_target_stands_still_is_known_at_the_source() {
+    let lab = Lab::new(Capture::Fanotify);
+    let source = lab.open();
+    let stop = AtomicBool::new(false);
+    let ended = follow(&source, "replica", &FollowOptions::default(), &mut Full::default(), &|_| {}, &stop);
+    assert!(matches!(&ended, Err(SessionError::Refused(why)) if why.contains("disk is full")), "{ended:?}");
 }
