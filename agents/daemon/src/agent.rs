@@ -28,17 +28,17 @@ pub struct Context {
     pub scripts: Arc<Scripts>,
     pub state: StateDirectory,
     pub client: Arc<rustls::ClientConfig>,
-    store: Mutex<SpecStore>,
+    store: SpecStore,
 }
 
 impl Context {
     /// Remembers an epoch heard from a peer, durably; returns whether it was new. Blocks on the disk.
     pub fn raise(&self, scenario: &ScenarioName, epoch: Epoch) -> Result<bool, DiskError> {
-        lock(&self.store).raise(scenario, epoch)
+        self.store.raise(scenario, epoch)
     }
 
     pub fn epoch(&self, scenario: &ScenarioName) -> Epoch {
-        lock(&self.store).epoch(scenario)
+        self.store.known().epoch(scenario)
     }
 }
 
@@ -66,7 +66,7 @@ impl Agent {
         let _ = std::fs::remove_dir_all(state.scripts());
         let scripts = Arc::new(Scripts::new(&config.scripts, &state.scripts()));
         let client = tls::client_config(identity)?;
-        let context = Arc::new(Context { config, scripts, state, client, store: Mutex::new(store) });
+        let context = Arc::new(Context { config, scripts, state, client, store });
         let agent = Arc::new(Self {
             context,
             parts: Mutex::default(),
@@ -102,8 +102,12 @@ impl Agent {
     /// Stores a spec of the controller, then hands it to the parts.
     pub async fn take(&self, spec: AgentSpec) -> Result<(), SpecError> {
         let _one_at_a_time = self.taking.lock().await;
+        if self.stop.is_cancelled() {
+            // Whatever this started now would not be closed by anybody.
+            return Ok(());
+        }
         let context = Arc::clone(&self.context);
-        let stored = tokio::task::spawn_blocking(move || lock(&context.store).accept(spec)).await;
+        let stored = tokio::task::spawn_blocking(move || context.store.accept(spec)).await;
         stored.map_err(|e| SpecError::Disk(DiskError::io("store", self.context.state.path())(e.into())))??;
         Ok(self.apply().await?)
     }
@@ -111,8 +115,8 @@ impl Agent {
     /// Brings the parts in line with the stored spec: each has taken it in when this returns.
     async fn apply(&self) -> Result<(), DiskError> {
         let (spec, confirmed) = {
-            let store = lock(&self.context.store);
-            (store.spec().cloned().unwrap_or_default(), store.confirmed())
+            let known = self.context.store.known();
+            (known.spec.clone().unwrap_or_default(), known.confirmed)
         };
         let gone: Vec<Arc<Part>> = {
             let mut parts = lock(&self.parts);
@@ -159,9 +163,9 @@ impl Agent {
 
     /// Hands `look` what this host holds about `scenario`.
     pub fn held<T>(&self, scenario: &ScenarioName, look: impl FnOnce(Held<'_>) -> T) -> T {
-        let store = lock(&self.context.store);
-        let assignment = store.spec().and_then(|spec| spec.scenarios.get(scenario));
-        look(Held { assignment, epoch: store.epoch(scenario), confirmed: store.confirmed() })
+        let known = self.context.store.known();
+        let assignment = known.spec.as_ref().and_then(|spec| spec.scenarios.get(scenario));
+        look(Held { assignment, epoch: known.epoch(scenario), confirmed: known.confirmed })
     }
 
     /// Everything this host sees now. The revision is read first: no part is older than it says.
@@ -192,8 +196,9 @@ impl Agent {
         }
     }
 
-    /// Closes every part; services go on.
+    /// Closes every part, after a spec that is being taken; services go on.
     pub async fn close(&self) {
+        let _nothing_is_taken = self.taking.lock().await;
         let parts = std::mem::take(&mut *lock(&self.parts));
         for part in parts.into_values() {
             part.close().await;

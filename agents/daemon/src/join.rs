@@ -81,7 +81,7 @@ pub async fn join(request: JoinRequest) -> Result<Joined, JoinError> {
 }
 
 async fn ask(request: &JoinRequest, certificate_request: &str) -> Result<(String, String), JoinError> {
-    let stream = net::connect(&request.controller, HANDSHAKE_DEADLINE).await;
+    let stream = net::connect(&request.controller, HANDSHAKE_DEADLINE, net::MESSAGES_UNTAKEN_MAX).await;
     let stream = stream.map_err(|source| JoinError::Connect { address: request.controller.clone(), source })?;
     let config = tls::joining_config(&request.token.pin)?;
     let (stream, _) = tls::connect(&config, stream, Expected::Controller).await?;

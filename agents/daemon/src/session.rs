@@ -84,7 +84,8 @@ type Reader = FrameReader<Box<dyn AsyncRead + Send + Unpin>>;
 type Writer = FrameWriter<Box<dyn AsyncWrite + Send + Unpin>>;
 
 async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
-    let stream = net::connect(agent.controller(), HANDSHAKE_DEADLINE).await.map_err(SessionEnd::Connect)?;
+    let connected = net::connect(agent.controller(), HANDSHAKE_DEADLINE, net::MESSAGES_UNTAKEN_MAX).await;
+    let stream = connected.map_err(SessionEnd::Connect)?;
     let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(agent.client_config(), stream, Expected::Controller));
     let (stream, _) = secured.await.map_err(|_| SessionEnd::Silent)??;
     let (read, write) = tokio::io::split(stream);
@@ -108,24 +109,33 @@ async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
 /// Takes specs and sends reports until either fails. The controller may be silent for as long as nothing changes; that
 /// it is still there is known from its taking the reports.
 async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer) -> SessionEnd {
-    let (specs, mut received) = mpsc::channel(SPECS_WAITING_MAX);
+    let (specs, received) = mpsc::channel(SPECS_WAITING_MAX);
     let mut reading = AbortOnDropHandle::new(tokio::spawn(read(reader, specs)));
+    let session = CancellationToken::new();
+    let _end_of_session = session.clone().drop_guard();
+    tokio::spawn(take_all(Arc::clone(agent), received, session));
     let mut ticks = interval(REPORT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sent: Option<(Instant, AgentStatus)> = None;
     loop {
         tokio::select! {
             end = &mut reading => return end.unwrap_or(SessionEnd::Ended),
-            Some(spec) = received.recv() => {
-                if let Err(e) = agent.take(spec).await {
-                    tracing::warn!(why = text::chain(&e), "a spec was not taken");
-                }
-            }
             _ = ticks.tick() => {
                 if let Err(end) = report(agent, &mut writer, &mut sent).await {
                     return end;
                 }
             }
+        }
+    }
+}
+
+/// Takes one spec after the other until the session ends. What closes meanwhile may take long, and reports go on; a
+/// spec that is being taken is taken whole, also when the session has ended.
+async fn take_all(agent: Arc<Agent>, mut received: mpsc::Receiver<AgentSpec>, session: CancellationToken) {
+    // What the session still had in its queue must not come after a spec of the next one.
+    while let Some(Some(spec)) = session.run_until_cancelled(received.recv()).await {
+        if let Err(e) = agent.take(spec).await {
+            tracing::warn!(why = text::chain(&e), "a spec was not taken");
         }
     }
 }

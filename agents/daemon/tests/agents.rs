@@ -317,3 +317,34 @@ async fn a_replaced_root_halts_until_it_is_adopted_and_suspending_closes_everyth
     eventually("the new content", || pair.dublin.path("root/c").exists()).await;
     pair.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_go_on_while_a_scenario_that_is_gone_is_being_closed() {
+    let pair = Pair::start().await;
+    pair.at_home(1);
+    pair.controller.until("mx1", "following", following).await;
+    let (begun, end) = (pair.primary.path("begun"), pair.primary.path("end"));
+    let body = format!(": > {}; until [ -e {} ]; do sleep 0.05; done", begun.display(), end.display());
+    pair.primary.script("long", &body);
+    let run = Work::Run {
+        step: "wait".into(),
+        active_host: "mx1".into(),
+        command: vec!["long".to_owned()],
+        check: Vec::new(),
+        timeout: Period::from_secs(60),
+    };
+    pair.controller.change("mx1", |given| drop(given.errands.insert(model::ErrandId("r-1/1/1".to_owned()), run)));
+    eventually("the script", || begun.exists()).await;
+    let mut revision = 0;
+    pair.controller.specs.send_modify(|specs| {
+        let spec = specs.get_mut(&"mx1".into()).unwrap();
+        spec.revision += 1;
+        revision = spec.revision;
+        spec.scenarios.clear();
+    });
+    let closing = |status: &model::AgentStatus| status.revision < revision && status.scenarios.is_empty();
+    pair.controller.until_status("mx1", "heard while the script runs on", closing).await;
+    fs::write(end, "").unwrap();
+    pair.controller.until_status("mx1", "closed", |status| status.revision == revision).await;
+    pair.stop().await;
+}

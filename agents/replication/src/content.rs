@@ -111,14 +111,26 @@ pub fn read_data(
     }
 }
 
-/// The hash of what is in `file` now, and its length.
-pub fn hash_file(file: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<([u8; 32], u64)> {
+/// The hash of what is in `file` now, and its length; `None` when `stopped` said so, which is asked before each piece.
+pub fn hash_file(
+    file: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    stopped: &dyn Fn() -> bool,
+) -> io::Result<Option<([u8; 32], u64)>> {
     let mut hash = ContentHash::default();
-    let size = read_data(file, buffer, |offset, bytes| {
+    let mut given_up = false;
+    let read = read_data(file, buffer, |offset, bytes| {
+        given_up = stopped();
+        if given_up {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         hash.update(offset, bytes);
         Ok(())
-    })?;
-    Ok((hash.finish(size), size))
+    });
+    match read {
+        Err(_) if given_up => Ok(None),
+        read => read.map(|size| Some((hash.finish(size), size))),
+    }
 }
 
 /// Writes all of `bytes` at `offset`.
@@ -185,6 +197,19 @@ mod tests {
         assert_eq!(size, 1 << 40);
         assert!(read < 1 << 20, "{read} bytes read");
         let expected = hash_of(&[(0, b"begin"), ((1 << 40) - 3, b"end")], 1 << 40);
-        assert_eq!(hash_file(file.as_fd(), &mut buffer).unwrap().0, expected);
+        assert_eq!(hash_file(file.as_fd(), &mut buffer, &|| false).unwrap(), Some((expected, 1 << 40)));
+    }
+
+    #[test]
+    fn a_hash_is_given_up_within_a_file() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&vec![7; 1 << 20], 0).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let stopped = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 2
+        };
+        let hashed = hash_file(file.as_fd(), &mut vec![0; 256 << 10], &stopped).unwrap();
+        assert_eq!((hashed, asked.get()), (None, 3), "two of four pieces");
     }
 }

@@ -7,6 +7,7 @@
 use crate::message::Entry;
 use crate::meta::{Meta, ObjectKind};
 use crate::root::HeldRoot;
+use crate::session::SessionError;
 use crate::{beneath, content, meta_io};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -36,10 +37,14 @@ struct Level {
     items: Vec<Item>,
 }
 
-/// Yields the entries of all roots in order. What cannot be read is counted, never skipped in silence.
+/// Yields the entries of all roots in order. What cannot be read is counted, never skipped in silence; a walk that was
+/// stopped ends with that error, never as if there were no more.
 pub struct Listing<'a> {
     roots: &'a [HeldRoot],
     wanted: Wanted,
+    stopped: &'a dyn Fn() -> bool,
+    /// The error was given.
+    ended: bool,
     next_root: usize,
     levels: Vec<Level>,
     buffer: Vec<u8>,
@@ -52,12 +57,15 @@ pub struct Listing<'a> {
 pub const UNREADABLE_PATHS_MAX: usize = 100;
 
 impl<'a> Listing<'a> {
-    /// Of `roots`, in the order of their index.
-    pub fn new(roots: &'a [HeldRoot], wanted: Wanted) -> Self {
+    /// Of `roots`, in the order of their index. `stopped` is asked for each entry, and for each block that is read; once
+    /// it has said so it must go on to.
+    pub fn new(roots: &'a [HeldRoot], wanted: Wanted, stopped: &'a dyn Fn() -> bool) -> Self {
         let buffer = vec![0; if wanted.digests { READ_BYTES } else { 0 }];
         Self {
             roots,
             wanted,
+            stopped,
+            ended: false,
             next_root: 0,
             levels: Vec::new(),
             buffer,
@@ -101,7 +109,7 @@ impl<'a> Listing<'a> {
             if !crate::exclude::is_reserved(&joined(&path, name)) {
                 items.push(Item { key: name.to_vec() });
             }
-            true
+            !(self.stopped)()
         });
         debug_assert!(self.levels.is_empty() || !path.is_empty(), "root {} below itself", root.index);
         if listed.is_err() {
@@ -148,11 +156,12 @@ impl<'a> Listing<'a> {
 
     fn digest(&mut self, fd: BorrowedFd<'_>, path: &[u8], meta: &mut Meta) -> Option<[u8; 32]> {
         let file = beneath::reopen(fd);
-        match file.and_then(|file| content::hash_file(file.as_fd(), &mut self.buffer)) {
-            Ok((digest, size)) => {
+        match file.and_then(|file| content::hash_file(file.as_fd(), &mut self.buffer, self.stopped)) {
+            Ok(Some((digest, size))) => {
                 meta.size = size;
                 Some(digest)
             }
+            Ok(None) => None,
             Err(_) => {
                 self.count_unreadable(path);
                 None
@@ -228,17 +237,22 @@ impl<'a> Listing<'a> {
 }
 
 impl Iterator for Listing<'_> {
-    type Item = Entry;
+    type Item = Result<Entry, SessionError>;
 
-    fn next(&mut self) -> Option<Entry> {
-        loop {
-            if self.levels.is_empty() {
-                return self.enter_root();
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            let at_root = self.levels.is_empty();
+            let entry = if at_root { self.enter_root() } else { self.step().flatten() };
+            // Asked afterwards: what was being read when it was stopped is not whole.
+            if (self.stopped)() {
+                self.ended = true;
+                return Some(Err(SessionError::Stopped));
             }
-            if let Some(entry) = self.step().flatten() {
-                return Some(entry);
+            if at_root || entry.is_some() {
+                return entry.map(Ok);
             }
         }
+        None
     }
 }
 

@@ -176,7 +176,7 @@ pub enum Message {
         synced: Option<Mark>,
         heartbeat: u64,
     },
-    /// Target to source: it stands still for now, and why; an empty text ends that.
+    /// Target to source: there is no room for what comes. The session ends, and a later one goes on.
     Stalled {
         why: String,
     },

@@ -2,7 +2,7 @@
 
 use super::{
     GREETING_BYTES_MAX, HANDSHAKE_DEADLINE,
-    pump::{FramePeer, Pump},
+    pump::{FramePeer, Pump, UNTAKEN_MAX},
     session,
 };
 use crate::{
@@ -71,7 +71,7 @@ impl From<FrameError> for DialError {
 /// Opens a link for `stream`: connected, secured, greeted and accepted.
 pub async fn open(context: &Context, scenario: &ScenarioName, stream: &Stream) -> Result<(FramePeer, Pump), DialError> {
     let key = stream.peer_key.as_deref().ok_or_else(|| DialError::NotJoined(stream.peer_host.clone()))?;
-    let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE).await;
+    let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE, UNTAKEN_MAX).await;
     let socket = connected.map_err(|source| DialError::Connect { address: stream.address.clone(), source })?;
     let silent = |_| DialError::Silent(stream.address.clone());
     let expected = Expected::Agent { host: &stream.peer_host, key };
@@ -148,7 +148,7 @@ impl OutLink {
         lock(&self.status).clone()
     }
 
-    /// Compares and copies everything anew; returns once changes are followed again.
+    /// Compares and copies everything anew; returns once the target holds all of it and follows again.
     pub async fn synchronize(&self) {
         self.wanted.send_modify(|wanted| *wanted += 1);
         let number = *self.wanted.borrow();
@@ -231,8 +231,9 @@ impl OutLink {
         };
         let mirrored = AtomicBool::new(false);
         let progress = |follow: Follow| {
+            let whole = is_whole(&follow);
             self.note(follow.state, follow.progress);
-            if follow.state == LinkState::Following && !mirrored.swap(true, Ordering::Relaxed) {
+            if whole && !mirrored.swap(true, Ordering::Relaxed) {
                 self.mirrored.send_modify(|done| *done = (*done).max(number));
             }
         };
@@ -257,9 +258,31 @@ impl OutLink {
     }
 }
 
+/// Whether the target has said that it holds everything. That all of it was sent says nothing about its disk; in a
+/// synchronization no mark is acknowledged before the end of it is durable there.
+fn is_whole(follow: &Follow) -> bool {
+    follow.state == LinkState::Following && follow.synced.is_some()
+}
+
 /// A refusal with a higher epoch means that somebody else is active: this host fences itself.
 async fn tell(part: &Weak<Part>, error: &DialError) {
     if let (DialError::Refused { epoch, .. }, Some(part)) = (error, part.upgrade()) {
         part.fence(*epoch).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Mark;
+
+    #[test]
+    fn a_synchronization_is_done_when_the_target_has_acknowledged_it() {
+        let synced = Some(Mark { epoch: Epoch(1), batch: 0 });
+        let follow = |state, synced| Follow { state, progress: None, synced };
+        assert!(!is_whole(&follow(LinkState::Synchronizing, None)));
+        assert!(!is_whole(&follow(LinkState::Following, None)), "sent, and perhaps not even received");
+        assert!(is_whole(&follow(LinkState::Following, synced)));
+        assert!(!is_whole(&follow(LinkState::Down, synced)));
     }
 }

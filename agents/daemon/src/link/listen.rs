@@ -1,6 +1,11 @@
 //! Takes connections of sources and serves those that match a stream of this host's own spec.
 
-use super::{GREETING_BYTES_MAX, HANDSHAKE_DEADLINE, greet, greet::Verdict, pump::Pump, session};
+use super::{
+    GREETING_BYTES_MAX, HANDSHAKE_DEADLINE, greet,
+    greet::Verdict,
+    pump::{Pump, UNTAKEN_MAX},
+    session,
+};
 use crate::{
     agent::{Agent, lock},
     backoff::Backoff,
@@ -144,7 +149,7 @@ async fn greeted(
     peers: &Arc<PeerCounts>,
     stream: TcpStream,
 ) -> Result<Greeted, String> {
-    net::tune(&stream).map_err(|e| e.to_string())?;
+    net::tune(&stream, UNTAKEN_MAX).map_err(|e| e.to_string())?;
     let secured = timeout(HANDSHAKE_DEADLINE, tls::accept(tls, stream)).await;
     let (stream, peer) = secured.map_err(|_| "no TLS handshake in time")?.map_err(|e| text::chain(&e))?;
     let peer = peer.ok_or("the peer showed no certificate")?;

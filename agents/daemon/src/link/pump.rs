@@ -19,6 +19,7 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 use wire::frame::{Frame, FrameError, FrameReader, FrameWriter, TYPE_DATA_FIRST};
 
 /// Frames waiting in each direction: at most 16 MiB each way, since a payload has at most 1 MiB.
@@ -30,18 +31,21 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(15);
 /// How long a closed link waits for the other end to close too.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// A peer that takes nothing for so long is given up. Longer than any fsync of a large batch takes. The connection
+/// below must not be less patient; a peer that has gone is found by its silence.
+pub const UNTAKEN_MAX: Duration = Duration::from_secs(300);
+
 /// The times of a link.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     keep_alive_every: Duration,
     /// A peer that has sent nothing for so long is gone.
     idle: Duration,
-    /// A peer that takes nothing for so long is given up. Longer than any fsync of a large batch takes.
+    /// See `UNTAKEN_MAX`.
     write: Duration,
 }
 
-const PACE: Pace =
-    Pace { keep_alive_every: Duration::from_secs(2), idle: Duration::from_secs(15), write: Duration::from_secs(300) };
+const PACE: Pace = Pace { keep_alive_every: Duration::from_secs(2), idle: Duration::from_secs(15), write: UNTAKEN_MAX };
 
 /// A session's view of a link.
 pub struct FramePeer {
@@ -108,15 +112,20 @@ impl Pump {
         let (mut outgoing, (incoming, inbox)) = (outgoing, mpsc::channel(FRAMES_WAITING_MAX));
         let problem = Arc::new(OnceLock::new());
         let (read_problem, write_problem) = (Arc::clone(&problem), Arc::clone(&problem));
+        let gone = CancellationToken::new();
+        let found_gone = gone.clone();
         let reader = tokio::spawn(async move {
             // The session is woken by the end of the channel: why has to be there before.
             if let Err(why) = read_all(pace, reader, &incoming).await {
                 let _ = read_problem.set(why);
+                found_gone.cancel();
             }
             drop(incoming);
         });
         let writer = tokio::spawn(async move {
-            if let Err(why) = write_all(pace, writer, &mut outgoing).await {
+            // Nobody takes what is sent to a peer that has gone: a session must not wait for that.
+            let written = gone.run_until_cancelled(write_all(pace, writer, &mut outgoing)).await;
+            if let Some(Err(why)) = written {
                 let _ = write_problem.set(why);
             }
             drop(outgoing);
@@ -172,25 +181,23 @@ async fn write_all<W: AsyncWrite + Unpin>(
     outgoing: &mut mpsc::Receiver<(u16, Vec<u8>)>,
 ) -> Result<(), String> {
     loop {
-        let next = timeout(pace.keep_alive_every, outgoing.recv()).await;
-        let ended = matches!(next, Ok(None));
-        let step = async {
-            match next {
-                Err(_) => writer.write(TYPE_KEEP_ALIVE, &[]).await?,
-                Ok(None) => return writer.shutdown().await,
-                Ok(Some((kind, body))) => writer.write(kind, &body).await?,
-            }
-            while let Ok((kind, body)) = outgoing.try_recv() {
-                writer.write(kind, &body).await?;
-            }
-            writer.flush().await
-        };
-        match timeout(pace.write, step).await {
-            Err(_) => return Err(format!("the peer took nothing for {:?}", pace.write)),
-            Ok(Err(e)) => return Err(crate::text::chain(&e)),
-            Ok(Ok(())) if ended => return Ok(()),
-            Ok(Ok(())) => {}
+        match timeout(pace.keep_alive_every, outgoing.recv()).await {
+            Err(_) => taken(pace, writer.write(TYPE_KEEP_ALIVE, &[])).await?,
+            Ok(None) => return taken(pace, writer.shutdown()).await,
+            Ok(Some((kind, body))) => taken(pace, writer.write(kind, &body)).await?,
         }
+        while let Ok((kind, body)) = outgoing.try_recv() {
+            taken(pace, writer.write(kind, &body)).await?;
+        }
+        taken(pace, writer.flush()).await?;
+    }
+}
+
+/// Waits until the peer has taken one thing. Each has the whole time to itself: a link is never too busy.
+async fn taken(pace: Pace, thing: impl Future<Output = Result<(), FrameError>>) -> Result<(), String> {
+    match timeout(pace.write, thing).await {
+        Err(_) => Err(format!("the peer took nothing for {:?}", pace.write)),
+        Ok(done) => done.map_err(|e| crate::text::chain(&e)),
     }
 }
 
@@ -285,6 +292,39 @@ mod tests {
         let session = move || (0..).find_map(|n| peer.send(heartbeat(n)).err()).unwrap();
         let got = tokio::task::spawn_blocking(session).await.unwrap();
         assert!(matches!(&got, PeerError::Failed(why) if why.contains("took nothing")), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_waits_to_send_is_freed_when_the_peer_falls_silent() {
+        let (left, _right) = tokio::io::duplex(100);
+        let (reader, writer) = framed(left);
+        let pace = Pace { write: UNTAKEN_MAX, ..QUICK };
+        let (mut peer, _pump) = Pump::start_at(pace, reader, writer);
+        let session = move || (0..).find_map(|n| peer.send(heartbeat(n)).err()).unwrap();
+        let freed = timeout(Duration::from_secs(60), tokio::task::spawn_blocking(session)).await;
+        let got = freed.expect("it waits for as long as a busy peer may take").unwrap();
+        assert!(matches!(&got, PeerError::Failed(why) if why.contains("nothing came")), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_slowly_and_steadily_keeps_the_link() {
+        let (left, right) = tokio::io::duplex(100);
+        let ((_, writer), (mut other, _other_writer)) = (framed(left), framed(right));
+        let pace = Pace { write: Duration::from_secs(2), ..QUICK };
+        let (out, mut outgoing) = mpsc::channel(FRAMES_WAITING_MAX);
+        for _ in 0..FRAMES_WAITING_MAX {
+            out.try_send((TYPE_DATA_FIRST, vec![7; 1000])).unwrap();
+        }
+        drop(out);
+        let writing = tokio::spawn(async move { write_all(pace, writer, &mut outgoing).await });
+        // All of them together take longer than the pace, each of them a tenth of it.
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        for frame in 0..FRAMES_WAITING_MAX {
+            ticks.tick().await;
+            let read = timeout(Duration::from_secs(60), other.read()).await.unwrap();
+            assert_eq!(read.map(|frame| frame.payload.len()).map_err(|e| e.to_string()), Ok(1000), "frame {frame}");
+        }
+        assert_eq!(writing.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]

@@ -39,7 +39,7 @@ pub struct Part {
     /// What is kept on disk for this scenario.
     pub(super) directory: PathBuf,
     pub(super) state: Mutex<State>,
-    pub(super) errands: Mutex<ErrandRecord>,
+    pub(super) errands: ErrandRecord,
     pub(super) services: watch::Receiver<ServiceReport>,
     pub(super) checks: watch::Receiver<CheckReport>,
     /// Wakes the loop.
@@ -87,6 +87,17 @@ pub struct Admission {
     pub _session: TaskTrackerToken,
 }
 
+/// What is kept on disk: the role that was taken, and the errands.
+async fn read(directory: PathBuf) -> Result<(RoleFile, Taken, ErrandRecord), DiskError> {
+    let path = directory.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        disk::private_directory(&directory)?;
+        let (role_file, taken) = RoleFile::open(&directory)?;
+        Ok((role_file, taken, ErrandRecord::open(&directory.join("errands"))?))
+    });
+    reading.await.map_err(|e| DiskError::io("read", &path)(e.into()))?
+}
+
 impl Part {
     /// Reads what is kept for this scenario and starts the loop.
     pub async fn start(
@@ -97,9 +108,7 @@ impl Part {
         stop: CancellationToken,
     ) -> Result<Arc<Self>, DiskError> {
         let directory = context.state.scenario(&scenario);
-        disk::private_directory(&directory)?;
-        let (role_file, taken) = RoleFile::open(&directory)?;
-        let errands = Mutex::new(ErrandRecord::open(&directory.join("errands"))?);
+        let (role_file, taken, errands) = read(directory.clone()).await?;
         let epoch = context.epoch(&scenario);
         let (orders, order) = watch::channel(service::ServiceOrder::default());
         let (watching, watched) = watch::channel(None);

@@ -275,8 +275,10 @@ impl Converging {
             }
             taken
         };
-        if let Err(e) = self.role_file.write(taken) {
-            lock(&self.part.state).closed_because = Some(text::chain(&e));
+        let file = self.role_file.clone();
+        let written = tokio::task::spawn_blocking(move || file.write(taken).map_err(|e| text::chain(&e))).await;
+        if let Err(why) = written.unwrap_or_else(|e| Err(e.to_string())) {
+            lock(&self.part.state).closed_because = Some(why);
             return false;
         }
         let mut state = lock(&self.part.state);

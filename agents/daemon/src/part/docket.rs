@@ -43,12 +43,12 @@ impl Docket {
             }
             !withdraw.is_cancelled()
         });
-        self.running.retain(|id, _| lock(&self.part.errands).is_running(id));
+        self.running.retain(|id, _| self.part.errands.is_running(id));
         for (id, work) in ordered {
             if self.running.len() >= ERRANDS_AT_ONCE_MAX {
                 break;
             }
-            if !lock(&self.part.errands).knows(&id) {
+            if !self.part.errands.knows(&id) {
                 self.start(id, epoch, work, stale).await;
             }
         }
@@ -56,7 +56,7 @@ impl Docket {
 
     async fn start(&mut self, id: ErrandId, epoch: Epoch, work: Work, stale: bool) {
         let (part, record_id, record_work) = (Arc::clone(&self.part), id.clone(), work.clone());
-        let begin = move || lock(&part.errands).begin(&record_id, epoch, &record_work);
+        let begin = move || part.errands.begin(&record_id, epoch, &record_work);
         match tokio::task::spawn_blocking(begin).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => return,
@@ -89,7 +89,7 @@ impl Docket {
         self.sweep_at = Instant::now() + SWEEP_EVERY;
         let part = Arc::clone(&self.part);
         let ordered: BTreeSet<ErrandId> = lock(&part.state).assignment.errands.keys().cloned().collect();
-        let swept = tokio::task::spawn_blocking(move || lock(&part.errands).sweep(&ordered, clock::now())).await;
+        let swept = tokio::task::spawn_blocking(move || part.errands.sweep(&ordered, clock::now())).await;
         if let Ok(Err(e)) = swept {
             tracing::warn!(why = text::chain(&e), "records of errands could not be swept");
         }

@@ -28,7 +28,7 @@ impl Part {
         status.epoch = state.epoch;
         status.role = state.taken.role;
         status.problem = problem(&state, &services);
-        status.errands = lock(&self.errands).outcomes(given.errands.keys());
+        status.errands = self.errands.outcomes(given.errands.keys());
         status.roots = given.roots.iter().map(unknown).collect();
         let (source, target) = (state.open.source().cloned(), state.open.target().map(|open| open.target.clone()));
         let links: Vec<OutStatus> = state.links.iter().map(|link| link.status()).collect();

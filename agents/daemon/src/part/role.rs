@@ -13,7 +13,7 @@ pub struct Taken {
 }
 
 /// The file that holds it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RoleFile(PathBuf);
 
 impl RoleFile {
@@ -23,6 +23,7 @@ impl RoleFile {
         Ok((Self(path), taken))
     }
 
+    /// Blocks on the disk.
     pub fn write(&self, taken: Taken) -> Result<(), DiskError> {
         disk::write_json(&self.0, &taken)
     }

@@ -175,7 +175,6 @@ impl Place {
     fn source_config(&self, shape: &SourceShape, epoch: Epoch) -> SourceConfig {
         SourceConfig {
             scenario: self.scenario.0.clone(),
-            member: shape.member.0.clone(),
             epoch,
             roots: roots(&shape.roots),
             state: self.directory.clone(),
@@ -191,7 +190,6 @@ impl Place {
         TargetConfig {
             scenario: self.scenario.0.clone(),
             member: shape.member.0.clone(),
-            epoch: shape.epoch,
             roots: roots(&shape.roots),
             state: self.directory.clone(),
         }

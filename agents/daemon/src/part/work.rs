@@ -61,7 +61,7 @@ pub async fn carry_out(part: Arc<Part>, id: ErrandId, work: Work, withdraw: Canc
 /// Records an outcome, durably.
 pub async fn end(part: &Arc<Part>, id: &ErrandId, outcome: ErrandOutcome) {
     let (part, record_id) = (Arc::clone(part), id.clone());
-    let ended = tokio::task::spawn_blocking(move || lock(&part.errands).end(&record_id, outcome)).await;
+    let ended = tokio::task::spawn_blocking(move || part.errands.end(&record_id, outcome)).await;
     if !matches!(ended, Ok(Ok(()))) {
         tracing::error!(errand = %id, ?ended, "the outcome of an errand could not be recorded");
     }
@@ -209,7 +209,7 @@ async fn synchronize(part: &Arc<Part>, id: &ErrandId) -> Result<ErrandOutcome, S
                     return Err("the streams changed while this was under way".to_owned());
                 }
                 let words: Vec<String> = links.iter().map(|link| describe(link)).collect();
-                lock(&part.errands).note(id, words.join("; "));
+                part.errands.note(id, words.join("; "));
             }
         }
     }
@@ -229,7 +229,7 @@ async fn compare(part: &Arc<Part>, id: &ErrandId, root: Option<RootName>) -> Res
     let links = links(part).await?;
     let mut whole = Comparison::default();
     for link in &links {
-        lock(&part.errands).note(id, format!("comparing with {}", link.line.stream.target));
+        part.errands.note(id, format!("comparing with {}", link.line.stream.target));
         let one = compare_one(part, &link.line.stream, root.clone(), link.line.source.clone()).await?;
         whole.entries += one.entries;
         whole.bytes += one.bytes;

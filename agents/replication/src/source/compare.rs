@@ -85,9 +85,10 @@ fn position(roots: &[HeldRoot], name: &RootName) -> Result<u32, SessionError> {
 fn once(link: &mut Link<'_>, roots: &[HeldRoot], only: Option<u32>, target: &str) -> Result<Comparison, SessionError> {
     let names: Vec<_> = roots.iter().map(|root| root.config.name.clone()).collect();
     let ours = only.map_or(roots, |root| std::slice::from_ref(&roots[root as usize]));
-    let mut ours = Listing::new(ours, Wanted { digests: true });
+    let stopped = link.stopped();
+    let mut ours = Listing::new(ours, Wanted { digests: true }, &stopped);
     let mut theirs = Received { link, entries: Vec::new().into_iter(), unreadable: None };
-    let mut found = compare::compare(ours.by_ref().map(Ok), theirs.by_ref(), &names, &MemberName::new(target))?;
+    let mut found = compare::compare(ours.by_ref(), theirs.by_ref(), &names, &MemberName::new(target))?;
     // A comparison may end before the other side has said everything.
     for entry in theirs.by_ref() {
         entry?;

@@ -148,12 +148,12 @@ pub(super) fn is_racy(stat: &Stat) -> bool {
 /// Two ticks of the slowest clock that times are taken from.
 const RACY_NANOS: i128 = 20_000_000;
 
-/// Hash of a file's content now, for comparing it with a copy.
-pub(super) fn hash(file: &OwnedFd) -> io::Result<[u8; 32]> {
+/// Hash of a file's content now, for comparing it with a copy; `None` when it was stopped.
+pub(super) fn hash(file: &OwnedFd, stopped: &dyn Fn() -> bool) -> io::Result<Option<[u8; 32]>> {
     #[cfg(test)]
     bad::check(file.as_fd())?;
     let mut buffer = vec![0; DATA_BYTES_MAX];
-    crate::content::hash_file(file.as_fd(), &mut buffer).map(|(hash, _)| hash)
+    Ok(crate::content::hash_file(file.as_fd(), &mut buffer, stopped)?.map(|(hash, _)| hash))
 }
 
 /// Files that tests make unreadable, as a bad disk does.

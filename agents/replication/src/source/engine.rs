@@ -190,10 +190,7 @@ impl Engine {
                     // The session may have ended meanwhile.
                     let _ = reply.try_send(answer);
                 }
-                Command::Epoch(epoch) => {
-                    self.epoch = epoch;
-                    self.shared.lock().epoch = epoch;
-                }
+                Command::Epoch(epoch) => self.epoch = epoch,
                 Command::Again { oids, reply } => {
                     let noted = self.owe(&oids);
                     let _ = reply.try_send(noted);

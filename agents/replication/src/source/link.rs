@@ -47,8 +47,6 @@ pub struct Follow {
     pub state: LinkState,
     pub progress: Option<Progress>,
     pub synced: Option<Mark>,
-    /// Why the target takes nothing, in words.
-    pub stalled: Option<String>,
 }
 
 pub(super) struct Link<'a> {
@@ -74,7 +72,7 @@ impl<'a> Link<'a> {
         stop: &'a AtomicBool,
     ) -> Self {
         let now = Instant::now();
-        let follow = Follow { state: LinkState::Down, progress: None, synced: None, stalled: None };
+        let follow = Follow { state: LinkState::Down, progress: None, synced: None };
         Self {
             shared: source.shared(),
             target: target.to_owned(),
@@ -90,14 +88,30 @@ impl<'a> Link<'a> {
     }
 
     pub fn check_stop(&self) -> Result<(), SessionError> {
-        let stopped = self.stop.load(Relaxed) || self.shared.stop.load(Relaxed);
-        if stopped { Err(SessionError::Stopped) } else { Ok(()) }
+        if self.stopped()() { Err(SessionError::Stopped) } else { Ok(()) }
+    }
+
+    /// The question whether this session, or the whole source, is to end; for work that takes long.
+    pub fn stopped(&self) -> impl Fn() -> bool + use<'a> {
+        let (shared, stop) = (self.shared, self.stop);
+        move || stop.load(Relaxed) || shared.stop.load(Relaxed)
     }
 
     /// Sends, after taking what the target has said: neither side waits for the other for ever.
     pub fn send(&mut self, message: Message) -> Result<(), SessionError> {
         self.take_waiting()?;
-        Ok(self.peer.send(message)?)
+        if let Err(error) = self.peer.send(message) {
+            return Err(self.last_words().err().unwrap_or(error.into()));
+        }
+        Ok(())
+    }
+
+    /// Takes what a target said that does not take anything any more: why it ended the session may be on its way.
+    fn last_words(&mut self) -> Result<(), SessionError> {
+        while let Some(message) = self.peer.receive(STEP)? {
+            self.take(message)?;
+        }
+        Ok(())
     }
 
     /// Takes everything the target has said.
@@ -128,12 +142,7 @@ impl<'a> Link<'a> {
     fn take(&mut self, message: Message) -> Result<(), SessionError> {
         match message {
             Message::Ack { synced, .. } => self.acknowledge(synced),
-            Message::Stalled { why } => {
-                self.follow.stalled = (!why.is_empty()).then_some(why);
-                self.tell();
-                Ok(())
-            }
-            Message::Failed { why } => Err(SessionError::Refused(why)),
+            Message::Stalled { why } | Message::Failed { why } => Err(SessionError::Refused(why)),
             other => Err(SessionError::Protocol(format!("a message of type {:#x} from the target", other.kind()))),
         }
     }

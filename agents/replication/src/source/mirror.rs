@@ -173,7 +173,7 @@ impl Mirror<'_, '_> {
                 let Some(meta) = read(&file) else { return Ok(Compared::Unknown) };
                 let mut what = differences(&meta, &entry.meta);
                 if what.is_empty() {
-                    let Some(ours) = hash(&file) else { return Ok(Compared::Unknown) };
+                    let Some(ours) = self.hash(&file)? else { return Ok(Compared::Unknown) };
                     what.extend((entry.hash != Some(ours)).then(|| "content".into()));
                 }
                 Ok(Compared::of(&what))
@@ -352,9 +352,21 @@ impl Mirror<'_, '_> {
             return Ok(false);
         }
         if ours.is_none() {
-            *ours = hash(file);
+            *ours = self.hash(file)?;
         }
         Ok(*ours == entry.hash)
+    }
+
+    /// Hash of the content; `None` when it cannot be read to its end.
+    fn hash(&self, file: &std::os::fd::OwnedFd) -> Result<Option<[u8; 32]>, SessionError> {
+        match content::hash(file, &self.parts.link.stopped()) {
+            Ok(Some(hash)) => Ok(Some(hash)),
+            Ok(None) => Err(SessionError::Stopped),
+            Err(error) => {
+                tracing::warn!(%error, "a file cannot be read to its end");
+                Ok(None)
+            }
+        }
     }
 }
 
@@ -366,11 +378,6 @@ fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
 fn read(file: &std::os::fd::OwnedFd) -> Option<Meta> {
     let stat = rustix::fs::fstat(file).map_err(std::io::Error::from);
     told(stat.and_then(|stat| meta_io::read_meta(file.as_fd(), &stat)))
-}
-
-/// Hash of the content; `None` when it cannot be read to its end.
-fn hash(file: &std::os::fd::OwnedFd) -> Option<[u8; 32]> {
-    told(content::hash(file))
 }
 
 fn told<T>(result: std::io::Result<T>) -> Option<T> {

@@ -44,7 +44,6 @@ const DATABASE: &str = "source.db";
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
     pub scenario: String,
-    pub member: String,
     pub epoch: Epoch,
     pub roots: Vec<RootConfig>,
     /// Directory of the index and of what is known of the roots.
@@ -125,7 +124,7 @@ impl Source {
         let limits = SpoolLimits { bytes_max: config.spool_bytes_max, disk_free_min: config.disk_free_min };
         let facts = index.facts().clone();
         let (spool, opened) = Spool::open(&config.spool, &facts.lineage, limits, facts.spool_base, facts.spool_tail)?;
-        let mut status = Status { lineage: facts.lineage.clone(), epoch: config.epoch, ..Status::default() };
+        let mut status = Status { lineage: facts.lineage.clone(), ..Status::default() };
         settle(&mut index, &mut status, &config, &opened)?;
         let by_key = tuning.best.is_none_or(|best| best == Capture::Fanotify);
         let slots = config

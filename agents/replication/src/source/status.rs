@@ -2,7 +2,7 @@
 
 use super::{SourceConfig, command::Command, slot::Slot};
 use crate::spool::SpoolReader;
-use model::{Epoch, Mark, agent_status::RootStatus};
+use model::{Mark, agent_status::RootStatus};
 use std::{
     collections::{BTreeMap, VecDeque},
     os::fd::OwnedFd,
@@ -20,7 +20,6 @@ pub(super) struct Status {
     pub lineage: String,
     pub scanned: bool,
     pub last: Mark,
-    pub epoch: Epoch,
     pub spool_bytes: u64,
     pub spool_base: u64,
     pub gap: Option<crate::index::Gap>,
@@ -108,6 +107,7 @@ pub(super) fn now_nanos() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Epoch;
 
     #[test]
     fn what_waits_to_become_a_batch_is_not_at_the_target() {

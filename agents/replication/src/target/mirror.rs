@@ -21,23 +21,23 @@ type Result<T> = std::result::Result<T, SessionError>;
 const LISTING_ENTRIES_MAX: usize = 256;
 const LISTING_BYTES_MAX: usize = 256 << 10;
 
-/// Sends what is in the roots. `alive` is asked between two messages and ends the listing with its error.
+/// Sends what is in the roots. `stopped` ends it, also in the middle of a file.
 pub(super) fn send_listing(
     roots: &[HeldRoot],
     digests: bool,
     peer: &mut dyn Peer,
-    mut alive: impl FnMut() -> Result<()>,
+    stopped: &dyn Fn() -> bool,
 ) -> Result<()> {
-    let mut listing = Listing::new(roots, Wanted { digests });
+    let mut listing = Listing::new(roots, Wanted { digests }, stopped);
     let mut entries: Vec<Entry> = Vec::new();
     let mut bytes = 0;
     for entry in listing.by_ref() {
+        let entry = entry?;
         let size = 128
             + entry.path.len()
             + entry.meta.link.len()
             + entry.meta.xattrs.iter().map(|(name, value)| 8 + name.len() + value.len()).sum::<usize>();
         if !entries.is_empty() && (entries.len() >= LISTING_ENTRIES_MAX || bytes + size > LISTING_BYTES_MAX) {
-            alive()?;
             failpoint::pass("mirror.listing");
             peer.send(Message::Listing(std::mem::take(&mut entries)))?;
             bytes = 0;

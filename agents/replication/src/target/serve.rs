@@ -25,6 +25,9 @@ const ROOTS_CHECKED_EVERY: Duration = Duration::from_secs(2);
 
 /// Serves one session over `peer` until it ends or `stop` is set. A newer session takes over from an older one;
 /// comparisons run beside.
+///
+/// **Assumes** that the epoch of the source was compared when the connection was greeted, and that whoever holds the
+/// target stops its sessions when the epoch changes: older batches of the same lineage may still come.
 pub fn serve(target: &Target, peer: &mut dyn Peer, stop: &AtomicBool) -> Result<()> {
     let number = target.next_session();
     let mut session = Session { target, peer, stop, number, roots_checked: Instant::now() };
@@ -118,8 +121,7 @@ impl Session<'_> {
             })?,
         };
         let stop = self.stop;
-        let alive = || if stop.load(Relaxed) { Err(SessionError::Stopped) } else { Ok(()) };
-        mirror::send_listing(roots, digests, self.peer, alive)
+        mirror::send_listing(roots, digests, self.peer, &|| stop.load(Relaxed))
     }
 
     /// Takes what the source sends, until the session ends.
@@ -147,7 +149,6 @@ impl Session<'_> {
                     self.ack(None)?;
                 }
                 Message::Failed { why } => return Err(SessionError::Refused(why)),
-                Message::Stalled { .. } => {}
                 record => self.owned(|engine| engine.record(record))?,
             }
         }

@@ -4,7 +4,6 @@ use super::engine::{Engine, Placed, Position};
 use super::report::{Status, TargetReport};
 use crate::root::{Halt, HeldRoot, RootConfig, Side};
 use crate::session::SessionError;
-use model::Epoch;
 use model::agent_status::{RootState, RootStatus};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -23,7 +22,6 @@ const ROOTS_CHECKED_EVERY: Duration = Duration::from_secs(2);
 pub struct TargetConfig {
     pub scenario: String,
     pub member: String,
-    pub epoch: Epoch,
     /// In the order of the scenario.
     pub roots: Vec<RootConfig>,
     /// Directory of its map and of the roots' identities.
@@ -93,11 +91,6 @@ impl Target {
             }
         }
         locked(&self.0.status).report()
-    }
-
-    /// The epoch this target was opened at.
-    pub fn epoch(&self) -> Epoch {
-        self.0.config.epoch
     }
 
     pub(super) fn next_session(&self) -> u64 {

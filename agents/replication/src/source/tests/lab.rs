@@ -32,7 +32,6 @@ impl Lab {
         fs::create_dir(dir.path().join("root")).unwrap();
         let config = SourceConfig {
             scenario: "s".into(),
-            member: "primary".into(),
             epoch: Epoch(1),
             roots: vec![RootConfig { name: "r".into(), path: dir.path().join("root"), exclude: vec![] }],
             state: dir.path().join("state"),

@@ -150,7 +150,6 @@ fn open_target(lab: &Lab) -> Target {
     Target::open(TargetConfig {
         scenario: "s".into(),
         member: "replica".into(),
-        epoch: Epoch(1),
         roots: vec![RootConfig { name: "r".into(), path: lab.dir.path().join("replica"), exclude: vec![] }],
         state: lab.dir.path().join("target"),
     })
@@ -321,4 +320,75 @@ fn what_the_target_has_is_adopted_and_what_differs_is_set_aside() {
     assert_eq!(inode("p1/f1"), before, "adopted, not copied");
     let aside = pair.target().report().set_aside.unwrap();
     assert!(aside.paths.contains(&"only-here".to_owned()) && aside.paths.contains(&"p0/f0".to_owned()), "{aside:?}");
+}
+
+#[test]
+fn no_mark_is_told_of_a_synchronization_before_the_target_has_acknowledged_its_end() {
+    let lab = Lab::new(Capture::Fanotify);
+    plant(&lab.root(), 20);
+    let source = lab.open();
+    let (mut ours, mut target) = pair(64);
+    let stop = AtomicBool::new(false);
+    let told: Mutex<Vec<Follow>> = Mutex::default();
+    let following = || told.lock().unwrap().iter().any(|now| now.state == LinkState::Following);
+    std::thread::scope(|scope| {
+        let stopping = StopAtEnd(&stop);
+        scope.spawn(|| {
+            let tell = |now: Follow| told.lock().unwrap().push(now);
+            let _ = follow(&source, "replica", &FollowOptions::default(), &mut ours, &tell, &stop);
+        });
+        target.send(Message::Welcome { lineage: None, synced: None, dirty: false }).unwrap();
+        let mut end = None;
+        eventually("the end of the synchronization", || {
+            match target.receive(Duration::from_millis(10)).unwrap() {
+                Some(Message::Mirror { .. }) => target.send(Message::ListingEnd { unreadable: 0 }).unwrap(),
+                // As a target that has placed a part and not the whole.
+                Some(Message::BatchEnd { .. }) => {
+                    target.send(Message::Ack { applied: None, synced: None, heartbeat: 0 }).unwrap()
+                }
+                Some(Message::MirrorEnd { mark, .. }) => end = Some(mark),
+                _ => {}
+            }
+            end.is_some() && following()
+        });
+        assert!(told.lock().unwrap().iter().all(|now| now.synced.is_none()), "{told:?}");
+        target.send(Message::Ack { applied: end, synced: end, heartbeat: 0 }).unwrap();
+        let whole = || told.lock().unwrap().iter().any(|now| now.state == LinkState::Following && now.synced == end);
+        eventually("the mark", whole);
+        drop((stopping, target));
+    });
+}
+
+/// A target whose disk is full: it says so and takes nothing any more.
+#[derive(Default)]
+struct Full {
+    welcomed: bool,
+    refused: bool,
+}
+
+impl Peer for Full {
+    fn send(&mut self, _message: Message) -> Result<(), PeerError> {
+        self.refused = true;
+        Err(PeerError::Ended)
+    }
+
+    fn receive(&mut self, _wait: Duration) -> Result<Option<Message>, PeerError> {
+        if !self.welcomed {
+            self.welcomed = true;
+            return Ok(Some(Message::Welcome { lineage: None, synced: None, dirty: false }));
+        }
+        match self.refused {
+            true => Ok(Some(Message::Stalled { why: "the target's disk is full".into() })),
+            false => Ok(None),
+        }
+    }
+}
+
+#[test]
+fn why_a_target_stands_still_is_known_at_the_source() {
+    let lab = Lab::new(Capture::Fanotify);
+    let source = lab.open();
+    let stop = AtomicBool::new(false);
+    let ended = follow(&source, "replica", &FollowOptions::default(), &mut Full::default(), &|_| {}, &stop);
+    assert!(matches!(&ended, Err(SessionError::Refused(why)) if why.contains("disk is full")), "{ended:?}");
 }

@@ -4,10 +4,12 @@ use super::rig::*;
 use crate::content::hash_bytes;
 use crate::message::{BatchKind, Message, OrphanPolicy};
 use crate::meta::{Meta, ObjectKind};
+use crate::peer::{Peer, PeerError};
 use crate::session::SessionError;
 use ::model::Epoch;
 use ::model::agent_status::{HaltReason, RootState, TargetState};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 fn adopt(n: u64, path: &str) -> Message {
@@ -262,4 +264,32 @@ fn forgetting_removes_the_map_and_keeps_the_files() {
     rig.reopen();
     assert_eq!(rig.target.report().state, TargetState::NeverSynced);
     assert_eq!(rig.tree(), ["d/"]);
+}
+
+/// A connection that asks for a comparison, and over which the target is told to stop just then.
+struct StopsWhenAsked<'a> {
+    stop: &'a AtomicBool,
+    said: Vec<Message>,
+}
+
+impl Peer for StopsWhenAsked<'_> {
+    fn send(&mut self, message: Message) -> Result<(), PeerError> {
+        self.said.push(message);
+        Ok(())
+    }
+
+    fn receive(&mut self, _wait: Duration) -> Result<Option<Message>, PeerError> {
+        self.stop.store(true, Ordering::Relaxed);
+        Ok(Some(Message::Compare { root: None }))
+    }
+}
+
+#[test]
+fn a_comparison_that_is_stopped_reads_no_further_and_never_says_that_it_is_whole() {
+    let rig = filled();
+    let stop = AtomicBool::new(false);
+    let mut peer = StopsWhenAsked { stop: &stop, said: Vec::new() };
+    let ended = crate::target::serve(&rig.target, &mut peer, &stop);
+    assert!(matches!(ended, Err(SessionError::Stopped)), "{ended:?}");
+    assert!(matches!(peer.said.as_slice(), [Message::Welcome { .. }]), "{:?}", peer.said);
 }

@@ -201,7 +201,6 @@ fn config(dir: &Path, roots: &[&str]) -> TargetConfig {
     TargetConfig {
         scenario: "shop".into(),
         member: "stand-by".into(),
-        epoch: Epoch(1),
         roots: roots.iter().map(root).collect(),
         state: dir.join("state"),
     }
