@@ -1,7 +1,7 @@
 //! The session to the controller: specs come in, reports go out. Without a controller everything goes on as it was.
 
-use crate::{agent::Agent, backoff::Backoff, link::HANDSHAKE_DEADLINE, net, text};
-use model::{AgentSpec, AgentStatus, Timestamp};
+use crate::{agent::Agent, backoff::Backoff, link::HANDSHAKE_DEADLINE, net, renewal, renewal::Renewal, text};
+use model::{AgentStatus, Timestamp};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -26,7 +26,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// A session that lasted this long was a good one: the next attempt comes soon.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
 /// Messages of the controller waiting to be taken.
-const SPECS_WAITING_MAX: usize = 4;
+const ORDERS_WAITING_MAX: usize = 4;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ pub async fn keep(agent: Arc<Agent>, stop: CancellationToken) {
 
 async fn one(agent: &Arc<Agent>) -> SessionEnd {
     match open(agent).await {
-        Ok((reader, writer)) => carry(agent, reader, writer).await,
+        Ok((reader, writer, renewal)) => carry(agent, reader, writer, renewal).await,
         Err(end) => end,
     }
 }
@@ -83,9 +83,10 @@ async fn one(agent: &Arc<Agent>) -> SessionEnd {
 type Reader = FrameReader<Box<dyn AsyncRead + Send + Unpin>>;
 type Writer = FrameWriter<Box<dyn AsyncWrite + Send + Unpin>>;
 
-async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
+async fn open(agent: &Arc<Agent>) -> Result<(Reader, Writer, Renewal), SessionEnd> {
     let stream = net::connect(agent.controller(), HANDSHAKE_DEADLINE).await.map_err(SessionEnd::Connect)?;
-    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(agent.client_config(), stream, Expected::Controller));
+    let client = agent.credentials().client();
+    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(&client, stream, Expected::Controller));
     let (stream, _) = secured.await.map_err(|_| SessionEnd::Silent)??;
     let (read, write) = tokio::io::split(stream);
     let mut reader: Reader = FrameReader::new(Box::new(read), CONTROL_BYTES_MAX);
@@ -95,9 +96,9 @@ async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
         control::receive(&mut reader).await
     };
     match timeout(HANDSHAKE_DEADLINE, greeting).await.map_err(|_| SessionEnd::Silent)?? {
-        ToAgent::Welcome { protocol: PROTOCOL, version } => {
+        ToAgent::Welcome { protocol: PROTOCOL, version, renews } => {
             tracing::info!(controller = agent.controller(), version, "session to the controller");
-            Ok((reader, writer))
+            Ok((reader, writer, Renewal::new(Arc::clone(agent), renews)))
         }
         ToAgent::Welcome { protocol, .. } => Err(SessionEnd::Protocol(protocol)),
         ToAgent::Refused { reason, retry } => Err(SessionEnd::Refused { reason, retry }),
@@ -105,20 +106,21 @@ async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
     }
 }
 
-/// Takes specs and sends reports until either fails. The controller may be silent for as long as nothing changes; that
+/// Takes specs and certificates, and sends reports, until either fails. The controller may be silent for as long as nothing changes; that
 /// it is still there is known from its taking the reports.
-async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer) -> SessionEnd {
-    let (specs, mut received) = mpsc::channel(SPECS_WAITING_MAX);
-    let mut reading = AbortOnDropHandle::new(tokio::spawn(read(reader, specs)));
+async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer, mut renewal: Renewal) -> SessionEnd {
+    let (orders, mut received) = mpsc::channel(ORDERS_WAITING_MAX);
+    let mut reading = AbortOnDropHandle::new(tokio::spawn(read(reader, orders)));
     let mut ticks = interval(REPORT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sent: Option<(Instant, AgentStatus)> = None;
     loop {
         tokio::select! {
             end = &mut reading => return end.unwrap_or(SessionEnd::Ended),
-            Some(spec) = received.recv() => {
-                if let Err(e) = agent.take(spec).await {
-                    tracing::warn!(why = text::chain(&e), "a spec was not taken");
+            Some(order) = received.recv() => take(agent, order).await,
+            Some(message) = renewal.look() => {
+                if let Err(end) = say(&mut writer, &message).await {
+                    return end;
                 }
             }
             _ = ticks.tick() => {
@@ -130,18 +132,36 @@ async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer) -> Sessio
     }
 }
 
-async fn read(mut reader: Reader, specs: mpsc::Sender<AgentSpec>) -> SessionEnd {
+/// Does what the controller said; what cannot be done leaves the session as it is.
+async fn take(agent: &Arc<Agent>, order: ToAgent) {
+    match order {
+        ToAgent::Spec(spec) => {
+            if let Err(e) = agent.take(*spec).await {
+                tracing::warn!(why = text::chain(&e), "a spec was not taken");
+            }
+        }
+        ToAgent::Renewed { certificate } => renewal::take(agent, certificate).await,
+        ToAgent::NotRenewed { reason } => tracing::warn!(reason, "the controller did not renew the certificate"),
+        ToAgent::Welcome { .. } | ToAgent::Joined { .. } | ToAgent::Refused { .. } => {}
+    }
+}
+
+async fn read(mut reader: Reader, orders: mpsc::Sender<ToAgent>) -> SessionEnd {
     loop {
         match control::receive(&mut reader).await {
-            Ok(ToAgent::Spec(spec)) => match specs.send(*spec).await {
+            Ok(ToAgent::Refused { reason, retry }) => return SessionEnd::Refused { reason, retry },
+            Ok(ToAgent::Welcome { .. } | ToAgent::Joined { .. }) => return SessionEnd::Unexpected,
+            Ok(order) => match orders.send(order).await {
                 Ok(()) => {}
                 Err(_) => return SessionEnd::Ended,
             },
-            Ok(ToAgent::Refused { reason, retry }) => return SessionEnd::Refused { reason, retry },
-            Ok(_) => return SessionEnd::Unexpected,
             Err(e) => return SessionEnd::Control(e),
         }
     }
+}
+
+async fn say(writer: &mut Writer, message: &ToController) -> Result<(), SessionEnd> {
+    Ok(timeout(SEND_DEADLINE, control::send(writer, message)).await.map_err(|_| SessionEnd::Silent)??)
 }
 
 async fn report(
@@ -156,7 +176,7 @@ async fn report(
     };
     if due {
         let message = ToController::Status(Box::new(status));
-        timeout(SEND_DEADLINE, control::send(writer, &message)).await.map_err(|_| SessionEnd::Silent)??;
+        say(writer, &message).await?;
         if let ToController::Status(status) = message {
             *sent = Some((Instant::now(), *status));
         }

@@ -73,6 +73,9 @@ pub struct Hub {
     pub board: tokio::sync::Mutex<Board>,
     /// Held by whoever applies a set.
     pub applying: tokio::sync::Mutex<()>,
+    /// Held by whoever changes which host has which key, from before it is stored until it is known in memory: what
+    /// is stored last is what counts.
+    pub membership: tokio::sync::Mutex<()>,
     keys: Mutex<BTreeMap<HostName, StoredAgent>>,
     rare: Mutex<Bucket>,
 }
@@ -96,6 +99,7 @@ impl Hub {
             tasks: TaskTracker::new(),
             board: tokio::sync::Mutex::default(),
             applying: tokio::sync::Mutex::default(),
+            membership: tokio::sync::Mutex::default(),
             keys: Mutex::default(),
             rare: Mutex::new(RARE_EVENTS),
         }
@@ -151,6 +155,19 @@ impl Hub {
 
     pub fn keys(&self) -> BTreeMap<HostName, String> {
         self.hold_keys().iter().map(|(host, agent)| (host.clone(), agent.key.clone())).collect()
+    }
+
+    pub fn agent(&self, host: &HostName) -> Option<StoredAgent> {
+        self.hold_keys().get(host).cloned()
+    }
+
+    pub fn agents(&self) -> BTreeMap<HostName, StoredAgent> {
+        self.hold_keys().clone()
+    }
+
+    /// Takes over a stored certificate; the key is the same, so whatever goes on goes on.
+    pub fn renewed(&self, host: HostName, agent: StoredAgent) {
+        self.hold_keys().insert(host, agent);
     }
 
     /// Takes over a stored join: a session with the key from before ends.

@@ -10,6 +10,7 @@
 
 mod apply;
 mod follow;
+mod fresh;
 mod http;
 mod hub;
 mod people;

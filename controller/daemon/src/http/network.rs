@@ -3,13 +3,13 @@
 
 use super::{
     Refusal,
-    certificate::{ApiCertificate, ApiError, Shown},
+    certificate::{ApiCertificate, ApiError, shown},
     gate::Origin,
     hosts::Hosts,
     quiet::Quiet,
     routes::router,
 };
-use crate::{hub::Hub, people::network_of};
+use crate::{fresh::Fresh, hub::Hub, people::network_of};
 use axum::{
     Router,
     body::Body,
@@ -87,21 +87,23 @@ pub struct Door {
     listener: TcpListener,
     address: SocketAddr,
     names: Vec<String>,
-    shown: Option<Shown>,
+    shown: Option<Fresh<ApiError>>,
+    pinned: bool,
 }
 
 impl Door {
-    pub async fn open(hub: &Hub, config: ApiConfig) -> Result<Self, ApiError> {
+    pub async fn open(hub: &Arc<Hub>, config: ApiConfig) -> Result<Self, ApiError> {
         let address = config.listen;
         let names = config.names;
         let wanted = config.tls || !address.ip().is_loopback() || config.certificate.is_some();
+        let pinned = wanted && config.certificate.is_none();
         let shown = match wanted {
-            true => Some(Shown::make(hub, config.certificate, certified(&names, address.ip()))?),
+            true => Some(shown(hub, config.certificate, certified(&names, address.ip()))?),
             false => None,
         };
         let listener = TcpListener::bind(address).await.map_err(|source| ApiError::Bind { address, source })?;
         let address = listener.local_addr().map_err(|source| ApiError::Bind { address, source })?;
-        Ok(Self { listener, address, names, shown })
+        Ok(Self { listener, address, names, shown, pinned })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -119,8 +121,9 @@ impl Door {
         }
     }
 
+    /// Whether whoever trusts the embedded authority trusts what is shown.
     pub fn is_pinned(&self) -> bool {
-        self.shown.as_ref().is_some_and(Shown::is_ours)
+        self.pinned
     }
 
     /// Serves until `stop`; requests that are being answered are finished.
@@ -133,7 +136,7 @@ impl Door {
                 accepted = self.accept(&rooms) => accepted,
             };
             let Some((stream, address, place)) = accepted else { continue };
-            let tls = self.shown.as_mut().map(|shown| shown.config(&hub));
+            let tls = self.shown.as_mut().map(Fresh::config);
             let (inside, stop) = (inside.clone(), stop.clone());
             hub.tasks.spawn(async move {
                 if let Err(error) = inside.receive(Quiet::new(stream, place), address, tls, stop).await {

@@ -1,11 +1,11 @@
 //! Accepts connections, a bounded number at a time.
 
 use super::greeting;
-use crate::hub::Hub;
+use crate::{fresh::Fresh, hub::Hub};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
-use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
+use wire::tls::TlsError;
 
 /// Connections that have not said who they are; more wait in the kernel's queue.
 const GREETINGS_MAX: usize = 128;
@@ -17,7 +17,7 @@ const SESSIONS_MAX: usize = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves agents until `stop`; sessions that are open then end by themselves.
-pub async fn listen(hub: Arc<Hub>, listener: TcpListener, tls: Arc<ServerConfig>, stop: CancellationToken) {
+pub async fn listen(hub: Arc<Hub>, listener: TcpListener, mut tls: Fresh<TlsError>, stop: CancellationToken) {
     let greetings = Arc::new(Semaphore::new(GREETINGS_MAX));
     let places = Arc::new(Semaphore::new(SESSIONS_MAX));
     loop {
@@ -33,7 +33,7 @@ pub async fn listen(hub: Arc<Hub>, listener: TcpListener, tls: Arc<ServerConfig>
             places: Arc::clone(&places),
             stop: stop.clone(),
         };
-        let tls = Arc::clone(&tls);
+        let tls = tls.config();
         hub.tasks.spawn(async move {
             if let Err(error) = greeting::receive(guest, &tls, stream).await {
                 tracing::debug!(%address, %error, "an agent's connection ended");
