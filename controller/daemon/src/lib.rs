@@ -15,6 +15,7 @@ mod http;
 mod hub;
 mod people;
 mod reconcile;
+mod rooms;
 mod runs;
 mod serve;
 mod sessions;

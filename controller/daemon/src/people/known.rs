@@ -7,7 +7,7 @@ use crate::{
 use model::Timestamp;
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -128,7 +128,6 @@ impl People {
     /// A right token is let in whatever others at its address do: a secret of 256 random bits cannot be guessed, and a
     /// forgotten job behind the same router must not shut its neighbours out. What is limited is the noise.
     pub fn count_failure(&self, address: IpAddr) -> bool {
-        let address = network_of(address);
         let open = self.failures.open(address);
         if open {
             self.failures.count(address);
@@ -138,14 +137,6 @@ impl People {
 
     fn hold(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One subscriber has a whole /64 of IPv6, and an IPv4 client of a dual-stack socket is one of IPv4.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        address => address,
     }
 }
 
@@ -205,6 +196,5 @@ mod tests {
         }
         assert!(!people.count_failure(at(99)));
         assert!(people.count_failure(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])));
-        assert_eq!(network_of("::ffff:10.0.0.1".parse().unwrap()), IpAddr::from([10, 0, 0, 1]));
     }
 }

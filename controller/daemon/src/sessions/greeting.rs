@@ -1,12 +1,12 @@
 //! The handshake and the first message: who is it, and may it say that?
 
 use super::{join, session};
-use crate::hub::Hub;
+use crate::{hub::Hub, rooms::Place};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{ReadHalf, WriteHalf, split},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{error::Elapsed, timeout},
 };
 use tokio_rustls::{rustls::ServerConfig, server::TlsStream};
@@ -50,7 +50,7 @@ pub struct Guest {
     pub hub: Arc<Hub>,
     pub address: IpAddr,
     /// Held until it has said it.
-    pub turn: OwnedSemaphorePermit,
+    pub turn: Place,
     pub places: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
