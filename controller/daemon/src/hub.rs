@@ -3,8 +3,9 @@
 use crate::{
     follow::Followed,
     people::People,
+    rare::RareEvents,
     reconcile::Board,
-    sessions::{Bucket, JoinLimits},
+    sessions::JoinLimits,
     state::{Feed, Posts, Roster, Triggers, now},
     store::{Store, StoreError, agents::StoredAgent, events},
 };
@@ -13,13 +14,9 @@ use std::{
     collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
 };
 use tokio_util::task::TaskTracker;
 use wire::{api::WatchEvent, identity::Authority};
-
-/// Events that anybody on the network can cause, so that nobody fills the log with them.
-const RARE_EVENTS: Bucket = Bucket::new(30, Duration::from_secs(60));
 
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +74,7 @@ pub struct Hub {
     /// is stored last is what counts.
     pub membership: tokio::sync::Mutex<()>,
     keys: Mutex<BTreeMap<HostName, StoredAgent>>,
-    rare: Mutex<Bucket>,
+    rare: RareEvents,
 }
 
 impl Hub {
@@ -101,7 +98,7 @@ impl Hub {
             applying: tokio::sync::Mutex::default(),
             membership: tokio::sync::Mutex::default(),
             keys: Mutex::default(),
-            rare: Mutex::new(RARE_EVENTS),
+            rare: RareEvents::default(),
         }
     }
 
@@ -124,8 +121,10 @@ impl Hub {
 
     /// Records an event unless there were too many of its kind lately.
     pub async fn note_rarely(&self, event: EventView) {
-        if self.rare.lock().unwrap_or_else(PoisonError::into_inner).take(tokio::time::Instant::now()) {
+        if self.rare.take(&event) {
             self.note(event).await;
+        } else {
+            tracing::warn!(kind = event.kind, "too many of this kind, so not among the events: {}", event.message);
         }
     }
 

@@ -14,6 +14,7 @@ mod fresh;
 mod http;
 mod hub;
 mod people;
+mod rare;
 mod reconcile;
 mod rooms;
 mod runs;
