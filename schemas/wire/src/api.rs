@@ -12,7 +12,7 @@
 //! | `POST /v1/diff`, `/v1/apply` | `ApplyRequest` | `ApplyResult` |
 //! | `POST /v1/delete` | `DeleteRequest` | `Deleted`; 412 while something rests on it |
 //! | `POST /v1/plans` | `RunRequest` | `PlanView` (with blockers, if any) |
-//! | `POST /v1/plans/manifest` | `RunRequest` | `PlanManifest`: the same as people write it |
+//! | `POST /v1/plan-manifest` | `RunRequest` | `PlanManifest`: the same as people write it |
 //! | `POST /v1/runs` | `RunRequest` | `RunView`; 409 stale or busy, 412 refused with `Problem.plan` |
 //! | `POST /v1/runs/ID/resume`, `/v1/runs/ID/abort` | `ResumeRequest`, `AbortRequest` | `RunView` |
 //! | `GET /v1/follow` | | `FollowView`, or 404 where nothing is followed |
