@@ -177,10 +177,10 @@ impl Hub {
         self.triggers.all();
     }
 
-    /// A host that was deleted shows a key that is nobody's; its session ends.
+    /// A host that was deleted shows a key that is nobody's; its session ends, and nothing is known of it any more.
     pub fn forget_key(&self, host: &HostName) {
         self.hold_keys().remove(host);
-        self.roster.close(host);
+        self.roster.forget(host);
     }
 
     fn hold_keys(&self) -> std::sync::MutexGuard<'_, BTreeMap<HostName, StoredAgent>> {

@@ -6,7 +6,7 @@
 //! | `GET /v1/scenarios`, `/v1/hosts` | | `List<StoredScenario>`, `List<StoredHost>` |
 //! | `GET /v1/scenarios/NAME`, `/v1/hosts/NAME` | | one of them, or 404 |
 //! | `GET /v1/plans`, `/v1/plans/NAME` | | `List<StoredPlan>`, `StoredPlan` |
-//! | `GET /v1/events?scenario=&since=&severity=&run=&limit=` | | `List<EventView>` |
+//! | `GET /v1/events?scenario=&since=&severity=&kind=&run=&limit=` | | `List<EventView>` |
 //! | `GET /v1/runs?scenario=`, `/v1/runs/ID` | | `List<RunView>`, `RunView` |
 //! | `GET /v1/watch?kind=scenario|host|plan|run|event[&name=]` | | server-sent events, `data:` is `WatchEvent` |
 //! | `POST /v1/diff`, `/v1/apply` | `ApplyRequest` | `ApplyResult` |

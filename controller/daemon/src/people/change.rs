@@ -68,6 +68,7 @@ async fn store(hub: &Hub, stored: StoredPerson, by: &str, now: Timestamp) -> Res
     match added.await? {
         Ok(made) => {
             hub.people.take(stored);
+            hub.people.forget_expired(people::forgotten_before(now));
             hub.show(made);
             Ok(())
         }

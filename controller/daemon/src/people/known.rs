@@ -90,6 +90,11 @@ impl People {
         known.insert(stored.id.clone(), Known { stored, ended: CancellationToken::new() });
     }
 
+    /// Forgets tokens that expired before `before`: nobody wonders any more why they do not work.
+    pub fn forget_expired(&self, before: Timestamp) {
+        self.hold().retain(|_, known| known.stored.expires > before);
+    }
+
     /// Forgets a token, and ends at once what goes on with it.
     pub fn forget(&self, name: &str) {
         self.hold().retain(|_, known| {
@@ -177,6 +182,16 @@ mod tests {
         assert!(pass.ended.is_cancelled());
         assert_eq!(people.find(&ci.to_string(), Timestamp(1)).unwrap_err(), Unknown::Wrong);
         assert!(people.find(&other.to_string(), Timestamp(1)).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_expired_long_ago_is_forgotten() {
+        let people = People::default();
+        let (old, new) = (made(&people, "old", 100), made(&people, "new", 300));
+        people.forget_expired(Timestamp(200));
+        let shown = |token: &PersonToken| people.find(&token.to_string(), Timestamp(400)).unwrap_err();
+        assert_eq!(shown(&old), Unknown::Wrong);
+        assert!(matches!(shown(&new), Unknown::Expired { .. }), "whoever wonders is told");
     }
 
     #[test]
