@@ -61,6 +61,9 @@ pub enum Unknown {
 /// All tokens that are not revoked.
 #[derive(Debug)]
 pub struct People {
+    /// Held by whoever makes or revokes a token, from before it is stored until it is known in memory: what is stored
+    /// last is what counts.
+    pub changing: tokio::sync::Mutex<()>,
     known: Mutex<BTreeMap<String, Known>>,
     failures: Failures,
 }
@@ -73,7 +76,11 @@ struct Known {
 
 impl Default for People {
     fn default() -> Self {
-        Self { known: Mutex::default(), failures: Failures::new(FAILURES_TOTAL, FAILURES_EACH) }
+        Self {
+            changing: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            failures: Failures::new(FAILURES_TOTAL, FAILURES_EACH),
+        }
     }
 }
 
