@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use wire::{
     control::{ToAgent, send},
-    identity::key_of,
+    identity::{key_of, short},
     token::verify,
 };
 
@@ -103,10 +103,6 @@ async fn admit(hub: &Arc<Hub>, application: Application) -> Result<Option<String
     let Some(joined) = taken.await? else { return Ok(None) };
     hub.joined(host, agent, joined);
     Ok(Some(certificate))
-}
-
-fn short(key: &str) -> &str {
-    key.get(..12).unwrap_or(key)
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ async fn renew(hub: &Hub, host: &HostName, request: &str) -> Result<Result<Strin
     if Lifetime::of(&agent.certificate).is_ok_and(|lifetime| !lifetime.is_due(now())) {
         return Ok(Ok(agent.certificate));
     }
-    let until = Lifetime::of(&certificate).map_or_else(|_| "?".to_owned(), |lifetime| utc(lifetime.until));
+    let until =
+        Lifetime::of(&certificate).map_or_else(|_| "an unknown time".to_owned(), |lifetime| utc(lifetime.until));
     let told = event(Severity::Info, "CertificateRenewed", format!("the certificate of {host} is good until {until}"));
     let told = EventView { host: Some(host.clone()), ..told };
     let renewed = agents::StoredAgent { certificate: certificate.clone(), ..agent };

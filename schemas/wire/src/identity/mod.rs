@@ -14,7 +14,7 @@ pub use authority::{Authority, LEAF_LIFETIME};
 pub use lifetime::Lifetime;
 pub use own::{CertificateRequest, Identity};
 pub(crate) use peer::pin_of_der;
-pub use peer::{Peer, PeerRole, key_of, pin_of};
+pub use peer::{Peer, PeerRole, key_of, pin_of, short};
 
 use std::{io, path::PathBuf};
 

@@ -52,6 +52,11 @@ pub fn pin_of(certificate_pem: &str) -> Result<String, IdentityError> {
     Ok(digest::sha256_hex(&public_key(certificate_pem)?))
 }
 
+/// Enough of a key's hash for people to tell two apart.
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
 /// As `pin_of`, from DER; `None` when it is no certificate.
 pub(crate) fn pin_of_der(certificate: &[u8]) -> Option<String> {
     let parsed = parse(certificate, "the authority").ok()?;
