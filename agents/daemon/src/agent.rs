@@ -3,6 +3,7 @@
 use crate::{
     backoff, clock,
     config::{Config, ServeError},
+    credentials::Credentials,
     disk::DiskError,
     link::greet::Held,
     part::{self, Part},
@@ -19,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use wire::{
     control::{PROTOCOL, ToController},
     identity::Identity,
-    tls,
 };
 
 /// What every part and every link uses.
@@ -27,7 +27,7 @@ pub struct Context {
     pub config: Config,
     pub scripts: Arc<Scripts>,
     pub state: StateDirectory,
-    pub client: Arc<rustls::ClientConfig>,
+    pub credentials: Credentials,
     store: SpecStore,
 }
 
@@ -59,14 +59,14 @@ impl Agent {
     pub async fn start(
         config: Config,
         state: StateDirectory,
-        identity: &Identity,
+        identity: Identity,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, ServeError> {
         let store = SpecStore::open(state.path(), config.host.clone(), &config.boot_id)?;
         let _ = std::fs::remove_dir_all(state.scripts());
         let scripts = Arc::new(Scripts::new(&config.scripts, &state.scripts()));
-        let client = tls::client_config(identity)?;
-        let context = Arc::new(Context { config, scripts, state, client, store });
+        let credentials = Credentials::new(identity, state.path().to_owned())?;
+        let context = Arc::new(Context { config, scripts, state, credentials, store });
         let agent = Arc::new(Self {
             context,
             parts: Mutex::default(),
@@ -84,8 +84,8 @@ impl Agent {
         &self.context.config.controller
     }
 
-    pub fn client_config(&self) -> &Arc<rustls::ClientConfig> {
-        &self.context.client
+    pub fn credentials(&self) -> &Credentials {
+        &self.context.credentials
     }
 
     pub fn hello(&self) -> ToController {

@@ -20,9 +20,9 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let state = StateDirectory::open(&config.state)?;
     let identity = identity(&config)?;
-    let listener = Listener::bind(config.listen, &identity).await?;
+    let listener = Listener::bind(config.listen).await?;
     let listen_addr = listener.address();
-    let agent = Agent::start(config, state, &identity, shutdown.clone()).await?;
+    let agent = Agent::start(config, state, identity, shutdown.clone()).await?;
     let listening = tokio::spawn(listener.run(agent.clone(), shutdown.clone()));
     let session = tokio::spawn(session::keep(agent.clone(), shutdown.clone()));
     on_ready(Ready { listen_addr });

@@ -1,7 +1,7 @@
 //! The session to the controller: specs come in, reports go out. Without a controller everything goes on as it was.
 
-use crate::{agent::Agent, backoff::Backoff, link::HANDSHAKE_DEADLINE, net, text};
-use model::{AgentSpec, AgentStatus, Timestamp};
+use crate::{agent::Agent, backoff::Backoff, link::HANDSHAKE_DEADLINE, net, renewal, renewal::Renewal, text};
+use model::{AgentStatus, Timestamp};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -26,7 +26,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// A session that lasted this long was a good one: the next attempt comes soon.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
 /// Messages of the controller waiting to be taken.
-const SPECS_WAITING_MAX: usize = 4;
+const ORDERS_WAITING_MAX: usize = 4;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ pub async fn keep(agent: Arc<Agent>, stop: CancellationToken) {
 
 async fn one(agent: &Arc<Agent>) -> SessionEnd {
     match open(agent).await {
-        Ok((reader, writer)) => carry(agent, reader, writer).await,
+        Ok((reader, writer, renewal)) => carry(agent, reader, writer, renewal).await,
         Err(end) => end,
     }
 }
@@ -83,10 +83,11 @@ async fn one(agent: &Arc<Agent>) -> SessionEnd {
 type Reader = FrameReader<Box<dyn AsyncRead + Send + Unpin>>;
 type Writer = FrameWriter<Box<dyn AsyncWrite + Send + Unpin>>;
 
-async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
+async fn open(agent: &Arc<Agent>) -> Result<(Reader, Writer, Renewal), SessionEnd> {
     let connected = net::connect(agent.controller(), HANDSHAKE_DEADLINE, net::MESSAGES_UNTAKEN_MAX).await;
     let stream = connected.map_err(SessionEnd::Connect)?;
-    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(agent.client_config(), stream, Expected::Controller));
+    let client = agent.credentials().client();
+    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(&client, stream, Expected::Controller));
     let (stream, _) = secured.await.map_err(|_| SessionEnd::Silent)??;
     let (read, write) = tokio::io::split(stream);
     let mut reader: Reader = FrameReader::new(Box::new(read), CONTROL_BYTES_MAX);
@@ -96,9 +97,9 @@ async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
         control::receive(&mut reader).await
     };
     match timeout(HANDSHAKE_DEADLINE, greeting).await.map_err(|_| SessionEnd::Silent)?? {
-        ToAgent::Welcome { protocol: PROTOCOL, version } => {
+        ToAgent::Welcome { protocol: PROTOCOL, version, renews } => {
             tracing::info!(controller = agent.controller(), version, "session to the controller");
-            Ok((reader, writer))
+            Ok((reader, writer, Renewal::new(Arc::clone(agent), renews)))
         }
         ToAgent::Welcome { protocol, .. } => Err(SessionEnd::Protocol(protocol)),
         ToAgent::Refused { reason, retry } => Err(SessionEnd::Refused { reason, retry }),
@@ -106,11 +107,11 @@ async fn open(agent: &Agent) -> Result<(Reader, Writer), SessionEnd> {
     }
 }
 
-/// Takes specs and sends reports until either fails. The controller may be silent for as long as nothing changes; that
+/// Takes specs and certificates, and sends reports, until either fails. The controller may be silent for as long as nothing changes; that
 /// it is still there is known from its taking the reports.
-async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer) -> SessionEnd {
-    let (specs, received) = mpsc::channel(SPECS_WAITING_MAX);
-    let mut reading = AbortOnDropHandle::new(tokio::spawn(read(reader, specs)));
+async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer, mut renewal: Renewal) -> SessionEnd {
+    let (orders, received) = mpsc::channel(ORDERS_WAITING_MAX);
+    let mut reading = AbortOnDropHandle::new(tokio::spawn(read(reader, orders)));
     let session = CancellationToken::new();
     let _end_of_session = session.clone().drop_guard();
     tokio::spawn(take_all(Arc::clone(agent), received, session));
@@ -120,6 +121,11 @@ async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer) -> Sessio
     loop {
         tokio::select! {
             end = &mut reading => return end.unwrap_or(SessionEnd::Ended),
+            Some(message) = renewal.look() => {
+                if let Err(end) = say(&mut writer, &message).await {
+                    return end;
+                }
+            }
             _ = ticks.tick() => {
                 if let Err(end) = report(agent, &mut writer, &mut sent).await {
                     return end;
@@ -129,29 +135,45 @@ async fn carry(agent: &Arc<Agent>, reader: Reader, mut writer: Writer) -> Sessio
     }
 }
 
-/// Takes one spec after the other until the session ends. What closes meanwhile may take long, and reports go on; a
+/// Takes one order after the other until the session ends. What closes meanwhile may take long, and reports go on; a
 /// spec that is being taken is taken whole, also when the session has ended.
-async fn take_all(agent: Arc<Agent>, mut received: mpsc::Receiver<AgentSpec>, session: CancellationToken) {
+async fn take_all(agent: Arc<Agent>, mut received: mpsc::Receiver<ToAgent>, session: CancellationToken) {
     // What the session still had in its queue must not come after a spec of the next one.
-    while let Some(Some(spec)) = session.run_until_cancelled(received.recv()).await {
-        if let Err(e) = agent.take(spec).await {
-            tracing::warn!(why = text::chain(&e), "a spec was not taken");
+    while let Some(Some(order)) = session.run_until_cancelled(received.recv()).await {
+        take(&agent, order).await;
+    }
+}
+
+/// Does what the controller said; what cannot be done leaves the session as it is.
+async fn take(agent: &Arc<Agent>, order: ToAgent) {
+    match order {
+        ToAgent::Spec(spec) => {
+            if let Err(e) = agent.take(*spec).await {
+                tracing::warn!(why = text::chain(&e), "a spec was not taken");
+            }
+        }
+        ToAgent::Renewed { certificate } => renewal::take(agent, certificate).await,
+        ToAgent::NotRenewed { reason } => tracing::warn!(reason, "the controller did not renew the certificate"),
+        ToAgent::Welcome { .. } | ToAgent::Joined { .. } | ToAgent::Refused { .. } => {}
+    }
+}
+
+async fn read(mut reader: Reader, orders: mpsc::Sender<ToAgent>) -> SessionEnd {
+    loop {
+        match control::receive(&mut reader).await {
+            Ok(ToAgent::Refused { reason, retry }) => return SessionEnd::Refused { reason, retry },
+            Ok(ToAgent::Welcome { .. } | ToAgent::Joined { .. }) => return SessionEnd::Unexpected,
+            Ok(order) => match orders.send(order).await {
+                Ok(()) => {}
+                Err(_) => return SessionEnd::Ended,
+            },
+            Err(e) => return SessionEnd::Control(e),
         }
     }
 }
 
-async fn read(mut reader: Reader, specs: mpsc::Sender<AgentSpec>) -> SessionEnd {
-    loop {
-        match control::receive(&mut reader).await {
-            Ok(ToAgent::Spec(spec)) => match specs.send(*spec).await {
-                Ok(()) => {}
-                Err(_) => return SessionEnd::Ended,
-            },
-            Ok(ToAgent::Refused { reason, retry }) => return SessionEnd::Refused { reason, retry },
-            Ok(_) => return SessionEnd::Unexpected,
-            Err(e) => return SessionEnd::Control(e),
-        }
-    }
+async fn say(writer: &mut Writer, message: &ToController) -> Result<(), SessionEnd> {
+    Ok(timeout(SEND_DEADLINE, control::send(writer, message)).await.map_err(|_| SessionEnd::Silent)??)
 }
 
 async fn report(
@@ -166,7 +188,7 @@ async fn report(
     };
     if due {
         let message = ToController::Status(Box::new(status));
-        timeout(SEND_DEADLINE, control::send(writer, &message)).await.map_err(|_| SessionEnd::Silent)??;
+        say(writer, &message).await?;
         if let ToController::Status(status) = message {
             *sent = Some((Instant::now(), *status));
         }

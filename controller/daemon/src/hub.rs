@@ -3,8 +3,9 @@
 use crate::{
     follow::Followed,
     people::People,
+    rare::RareEvents,
     reconcile::Board,
-    sessions::{Bucket, JoinLimits},
+    sessions::JoinLimits,
     state::{Feed, Posts, Roster, Triggers, now},
     store::{Store, StoreError, agents::StoredAgent, events},
 };
@@ -13,13 +14,9 @@ use std::{
     collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
 };
 use tokio_util::task::TaskTracker;
 use wire::{api::WatchEvent, identity::Authority};
-
-/// Events that anybody on the network can cause, so that nobody fills the log with them.
-const RARE_EVENTS: Bucket = Bucket::new(30, Duration::from_secs(60));
 
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +70,11 @@ pub struct Hub {
     pub board: tokio::sync::Mutex<Board>,
     /// Held by whoever applies a set.
     pub applying: tokio::sync::Mutex<()>,
+    /// Held by whoever changes which host has which key, from before it is stored until it is known in memory: what
+    /// is stored last is what counts.
+    pub membership: tokio::sync::Mutex<()>,
     keys: Mutex<BTreeMap<HostName, StoredAgent>>,
-    rare: Mutex<Bucket>,
+    rare: RareEvents,
 }
 
 impl Hub {
@@ -96,8 +96,9 @@ impl Hub {
             tasks: TaskTracker::new(),
             board: tokio::sync::Mutex::default(),
             applying: tokio::sync::Mutex::default(),
+            membership: tokio::sync::Mutex::default(),
             keys: Mutex::default(),
-            rare: Mutex::new(RARE_EVENTS),
+            rare: RareEvents::default(),
         }
     }
 
@@ -120,8 +121,10 @@ impl Hub {
 
     /// Records an event unless there were too many of its kind lately.
     pub async fn note_rarely(&self, event: EventView) {
-        if self.rare.lock().unwrap_or_else(PoisonError::into_inner).take(tokio::time::Instant::now()) {
+        if self.rare.take(&event) {
             self.note(event).await;
+        } else {
+            tracing::warn!(kind = event.kind, "too many of this kind, so not among the events: {}", event.message);
         }
     }
 
@@ -153,6 +156,19 @@ impl Hub {
         self.hold_keys().iter().map(|(host, agent)| (host.clone(), agent.key.clone())).collect()
     }
 
+    pub fn agent(&self, host: &HostName) -> Option<StoredAgent> {
+        self.hold_keys().get(host).cloned()
+    }
+
+    pub fn agents(&self) -> BTreeMap<HostName, StoredAgent> {
+        self.hold_keys().clone()
+    }
+
+    /// Takes over a stored certificate; the key is the same, so whatever goes on goes on.
+    pub fn renewed(&self, host: HostName, agent: StoredAgent) {
+        self.hold_keys().insert(host, agent);
+    }
+
     /// Takes over a stored join: a session with the key from before ends.
     pub fn joined(&self, host: HostName, agent: StoredAgent, event: EventView) {
         self.hold_keys().insert(host.clone(), agent);
@@ -161,10 +177,10 @@ impl Hub {
         self.triggers.all();
     }
 
-    /// A host that was deleted shows a key that is nobody's; its session ends.
+    /// A host that was deleted shows a key that is nobody's; its session ends, and nothing is known of it any more.
     pub fn forget_key(&self, host: &HostName) {
         self.hold_keys().remove(host);
-        self.roster.close(host);
+        self.roster.forget(host);
     }
 
     fn hold_keys(&self) -> std::sync::MutexGuard<'_, BTreeMap<HostName, StoredAgent>> {

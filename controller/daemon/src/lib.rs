@@ -10,10 +10,13 @@
 
 mod apply;
 mod follow;
+mod fresh;
 mod http;
 mod hub;
 mod people;
+mod rare;
 mod reconcile;
+mod rooms;
 mod runs;
 mod serve;
 mod sessions;

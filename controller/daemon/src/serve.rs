@@ -2,6 +2,7 @@
 
 use crate::{
     follow::{self, Follow},
+    fresh::Fresh,
     http::{self, ApiConfig, ApiError, Door, Socket, accounts::Accounts},
     hub::{ApiPlace, Hub},
     reconcile::{self, LoadError},
@@ -10,6 +11,7 @@ use crate::{
 };
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use wire::{
     identity::{Authority, IdentityError},
@@ -26,6 +28,8 @@ pub struct Config {
     pub state: PathBuf,
     /// The Unix socket for people.
     pub socket: PathBuf,
+    /// How long the certificates it signs are good.
+    pub certificate_lifetime: Duration,
     /// Where agents connect; port 0 takes a free one.
     pub agent_listen: SocketAddr,
     /// What agents are told to dial; left out, the address that is listened on.
@@ -76,15 +80,17 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let directory = StateDirectory::open(&config.state, &config.version)?;
     let authority = Authority::load_or_create(&directory.path().join("authority"))?;
+    let authority = authority.lasting(config.certificate_lifetime);
     let pin = authority.fingerprint()?;
     let store = Arc::new(Store::open(directory, &config.version)?);
     let address = config.agent_listen;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Agents { address, source })?;
     let agent_addr = listener.local_addr().map_err(|source| ServeError::Agents { address, source })?;
     let advertise = config.advertise.unwrap_or_else(|| agent_addr.to_string());
-    let tls = server_config(&authority.issue_controller(&[])?, ClientCertificate::Optional)?;
     let hub = Arc::new(Hub::new(store, authority, pin, config.version, advertise));
     hub.people.remember(hub.store.reading(people::list).await?);
+    let own = Arc::clone(&hub);
+    let tls = Fresh::make("the agents' listener", move || shown_to_agents(&own))?;
     reconcile::load(&hub).await?;
     let door = open_door(&hub, config.api).await?;
     let api_addr = door.as_ref().map(Door::address);
@@ -96,6 +102,7 @@ pub async fn serve(
     let mut tasks = vec![
         start(&hub, "the reconciler", reconcile::reconcile(Arc::clone(&hub), stop.clone())),
         start(&hub, "the agents' listener", sessions::listen(Arc::clone(&hub), listener, tls, stop.clone())),
+        start(&hub, "the watch of certificates", sessions::watch_certificates(Arc::clone(&hub), stop.clone())),
         start(&hub, "the API", serve_api(Arc::clone(&hub), socket, stop.clone())),
     ];
     if let Some(from) = config.follow {
@@ -119,8 +126,12 @@ pub async fn serve(
     ended
 }
 
+fn shown_to_agents(hub: &Hub) -> Result<Arc<ServerConfig>, TlsError> {
+    server_config(&hub.authority.issue_controller(&[])?, ClientCertificate::Optional)
+}
+
 /// Listens for people on the network, and notes where they reach it.
-async fn open_door(hub: &Hub, api: Option<ApiConfig>) -> Result<Option<Door>, ApiError> {
+async fn open_door(hub: &Arc<Hub>, api: Option<ApiConfig>) -> Result<Option<Door>, ApiError> {
     let Some(api) = api else { return Ok(None) };
     let door = Door::open(hub, api).await?;
     let _ = hub.api.set(ApiPlace { url: door.url(), pinned: door.is_pinned() });

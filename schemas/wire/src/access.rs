@@ -14,6 +14,8 @@ pub enum Call {
     Hello,
     /// An agent reports what it sees.
     Status,
+    /// An agent asks for the next certificate of its key.
+    Renew,
     /// The source of a stream opens it at the target.
     Stream,
     /// The API's lists and watches, and what only computes: differences and plans.
@@ -27,8 +29,17 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Call; 8] =
-        [Call::Join, Call::Hello, Call::Status, Call::Stream, Call::Read, Call::Operate, Call::Change, Call::Admin];
+    pub const ALL: [Call; 9] = [
+        Call::Join,
+        Call::Hello,
+        Call::Status,
+        Call::Renew,
+        Call::Stream,
+        Call::Read,
+        Call::Operate,
+        Call::Change,
+        Call::Admin,
+    ];
 
     /// The smallest role that may make the call; `None` when it is for programs only.
     pub fn role_needed(self) -> Option<Role> {
@@ -131,6 +142,7 @@ const ALLOWED: &[(Call, Caller)] = &[
     (Call::Join, Caller::Nobody),
     (Call::Hello, Caller::Agent),
     (Call::Status, Caller::Agent),
+    (Call::Renew, Caller::Agent),
     (Call::Stream, Caller::Agent),
     (Call::Read, Caller::Viewer),
     (Call::Read, Caller::Operator),
@@ -157,6 +169,7 @@ mod tests {
             Call::Join => [true, false, false, false, false, false, false],
             Call::Hello => [false, true, false, false, false, false, false],
             Call::Status => [false, true, false, false, false, false, false],
+            Call::Renew => [false, true, false, false, false, false, false],
             Call::Stream => [false, true, false, false, false, false, false],
             Call::Read => [false, false, false, false, true, true, true],
             Call::Operate => [false, false, false, false, false, true, true],

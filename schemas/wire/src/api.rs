@@ -6,13 +6,13 @@
 //! | `GET /v1/scenarios`, `/v1/hosts` | | `List<StoredScenario>`, `List<StoredHost>` |
 //! | `GET /v1/scenarios/NAME`, `/v1/hosts/NAME` | | one of them, or 404 |
 //! | `GET /v1/plans`, `/v1/plans/NAME` | | `List<StoredPlan>`, `StoredPlan` |
-//! | `GET /v1/events?scenario=&since=&severity=&run=&limit=` | | `List<EventView>` |
+//! | `GET /v1/events?scenario=&since=&severity=&kind=&run=&limit=` | | `List<EventView>` |
 //! | `GET /v1/runs?scenario=`, `/v1/runs/ID` | | `List<RunView>`, `RunView` |
 //! | `GET /v1/watch?kind=scenario|host|plan|run|event[&name=]` | | server-sent events, `data:` is `WatchEvent` |
 //! | `POST /v1/diff`, `/v1/apply` | `ApplyRequest` | `ApplyResult` |
 //! | `POST /v1/delete` | `DeleteRequest` | `Deleted`; 412 while something rests on it |
 //! | `POST /v1/plans` | `RunRequest` | `PlanView` (with blockers, if any) |
-//! | `POST /v1/plans/manifest` | `RunRequest` | `PlanManifest`: the same as people write it |
+//! | `POST /v1/plan-manifest` | `RunRequest` | `PlanManifest`: the same as people write it |
 //! | `POST /v1/runs` | `RunRequest` | `RunView`; 409 stale or busy, 412 refused with `Problem.plan` |
 //! | `POST /v1/runs/ID/resume`, `/v1/runs/ID/abort` | `ResumeRequest`, `AbortRequest` | `RunView` |
 //! | `GET /v1/follow` | | `FollowView`, or 404 where nothing is followed |

@@ -25,6 +25,9 @@ pub enum ToController {
     Join { protocol: u32, host: HostName, token_id: String, token_secret: String, certificate_request: String },
     /// Everything the agent sees now; the newest replaces all older ones.
     Status(Box<AgentStatus>),
+    /// Asks for the next certificate of the key that the agent has. Only sent to a controller that `renews`: an older
+    /// one would end the session over it.
+    Renew { host: HostName, certificate_request: String },
 }
 
 /// From the controller to an agent.
@@ -34,19 +37,20 @@ pub enum ToAgent {
     Welcome {
         protocol: u32,
         version: String,
+        /// Whether `Renew` is understood; an older controller does not say so.
+        #[serde(default)]
+        renews: bool,
     },
     /// The answer to `Join`: PEM texts.
-    Joined {
-        certificate: String,
-        authority: String,
-    },
+    Joined { certificate: String, authority: String },
+    /// The answer to `Renew`: the certificate as PEM.
+    Renewed { certificate: String },
+    /// The answer to `Renew` where there is no certificate; the session goes on.
+    NotRenewed { reason: String },
     /// Everything the host should be; the newest replaces all older ones.
     Spec(Box<AgentSpec>),
     /// The session ends; `retry` tells whether trying again can help.
-    Refused {
-        reason: String,
-        retry: bool,
-    },
+    Refused { reason: String, retry: bool },
 }
 
 /// First message of a source agent that dials a target agent. Checked against the target's own spec.

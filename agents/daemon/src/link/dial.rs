@@ -75,7 +75,7 @@ pub async fn open(context: &Context, scenario: &ScenarioName, stream: &Stream) -
     let socket = connected.map_err(|source| DialError::Connect { address: stream.address.clone(), source })?;
     let silent = |_| DialError::Silent(stream.address.clone());
     let expected = Expected::Agent { host: &stream.peer_host, key };
-    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(&context.client, socket, expected)).await;
+    let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(&context.credentials.client(), socket, expected)).await;
     let (read, write) = tokio::io::split(secured.map_err(silent)??.0);
     let (mut reader, mut writer) = (FrameReader::new(read, GREETING_BYTES_MAX), FrameWriter::new(write));
     let hello = StreamHello {

@@ -29,8 +29,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::{
     control::{self, StreamAnswer, StreamHello},
     frame::{FrameReader, FrameWriter, PAYLOAD_BYTES_MAX},
-    identity::{Identity, Peer},
-    tls::{self, ClientCertificate},
+    identity::Peer,
+    tls,
 };
 
 /// Most connections at the same time, greeted or not.
@@ -42,18 +42,17 @@ pub const CONNECTIONS_PER_PEER_MAX: usize = 64;
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Arc<rustls::ServerConfig>,
 }
 
 type Reader = FrameReader<ReadHalf<TlsStream<TcpStream>>>;
 type Writer = FrameWriter<WriteHalf<TlsStream<TcpStream>>>;
 
 impl Listener {
-    pub async fn bind(address: SocketAddr, identity: &Identity) -> Result<Self, ServeError> {
+    pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Listen { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, tls: tls::server_config(identity, ClientCertificate::Required)? })
+        Ok(Self { socket, address })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -81,7 +80,7 @@ impl Listener {
                 tracing::warn!(%from, "too many connections, one was refused");
                 continue;
             };
-            let (agent, tls, peers, stop) = (agent.clone(), self.tls.clone(), peers.clone(), stop.clone());
+            let (agent, tls, peers, stop) = (agent.clone(), agent.credentials().server(), peers.clone(), stop.clone());
             connections.spawn(async move {
                 let _place = place;
                 let greeted = tokio::select! {

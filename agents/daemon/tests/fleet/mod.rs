@@ -24,7 +24,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,8 @@ type Specs = BTreeMap<HostName, AgentSpec>;
 pub struct Controller {
     pub address: SocketAddr,
     pub authority: Arc<Authority>,
+    /// Hosts that asked for their next certificate, each time anew.
+    pub renewals: watch::Receiver<Vec<HostName>>,
     pub specs: watch::Sender<Specs>,
     pub statuses: watch::Receiver<Statuses>,
     pub stop: CancellationToken,
@@ -53,23 +55,30 @@ pub struct Controller {
 
 impl Controller {
     pub async fn start() -> Self {
-        let authority = Arc::new(Authority::create().unwrap());
+        Self::signing(Authority::create().unwrap(), None).await
+    }
+
+    /// Signs with `authority`, and the next certificate of a host with `renewing`; without it, it knows no renewals.
+    pub async fn signing(authority: Authority, renewing: Option<Authority>) -> Self {
+        let authority = Arc::new(authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let identity = authority.issue_controller(&["127.0.0.1".to_owned()]).unwrap();
         let server = tls::server_config(&identity, ClientCertificate::Optional).unwrap();
         let (specs, statuses) = (watch::Sender::new(Specs::new()), watch::Sender::new(Statuses::new()));
-        let heard = statuses.subscribe();
+        let (heard, asked) = (statuses.subscribe(), watch::Sender::new(Vec::new()));
+        let renewals = asked.subscribe();
+        let office = Arc::new(Office { authority: authority.clone(), renewing, asked });
         let stop = CancellationToken::new();
-        let (told, signer, ended) = (specs.clone(), authority.clone(), stop.clone());
+        let (told, ended) = (specs.clone(), stop.clone());
         tokio::spawn(async move {
             while let Some(Ok((stream, _))) = ended.run_until_cancelled(listener.accept()).await {
-                let session = session(stream, server.clone(), signer.clone(), told.subscribe(), statuses.clone());
+                let session = session(stream, server.clone(), office.clone(), told.subscribe(), statuses.clone());
                 let ended = ended.clone();
                 tokio::spawn(async move { ended.run_until_cancelled(session).await });
             }
         });
-        Self { address, authority, specs, statuses: heard, stop }
+        Self { address, authority, renewals, specs, statuses: heard, stop }
     }
 
     pub fn token(&self) -> Token {
@@ -126,10 +135,26 @@ impl Controller {
     }
 }
 
+/// Signs certificates.
+struct Office {
+    authority: Arc<Authority>,
+    renewing: Option<Authority>,
+    asked: watch::Sender<Vec<HostName>>,
+}
+
+impl Office {
+    /// The answer to a request; a controller that knows no renewals ends the session.
+    fn renew(&self, host: &HostName, key: &str, request: &str) -> Option<ToAgent> {
+        self.asked.send_modify(|asked| asked.push(host.clone()));
+        let certificate = self.renewing.as_ref()?.renew_agent(request, host, key).unwrap();
+        Some(ToAgent::Renewed { certificate })
+    }
+}
+
 async fn session(
     stream: TcpStream,
     server: Arc<rustls::ServerConfig>,
-    authority: Arc<Authority>,
+    office: Arc<Office>,
     mut specs: watch::Receiver<Specs>,
     statuses: watch::Sender<Statuses>,
 ) -> Option<()> {
@@ -141,29 +166,44 @@ async fn session(
             let answer = if token_secret.is_empty() {
                 ToAgent::Refused { reason: "no".to_owned(), retry: false }
             } else {
-                let certificate = authority.sign_agent(&certificate_request, &host).unwrap();
-                ToAgent::Joined { certificate, authority: authority.certificate_pem().to_owned() }
+                let certificate = office.authority.sign_agent(&certificate_request, &host).unwrap();
+                ToAgent::Joined { certificate, authority: office.authority.certificate_pem().to_owned() }
             };
             control::send(&mut writer, &answer).await.ok()?;
             return writer.shutdown().await.ok();
         }
         ToController::Hello { host, .. } => host,
-        ToController::Status(_) => return None,
+        ToController::Status(_) | ToController::Renew { .. } => return None,
     };
-    assert!(peer?.is_agent(&host));
-    let welcome = ToAgent::Welcome { protocol: PROTOCOL, version: "test".to_owned() };
+    let key = peer.filter(|peer| peer.is_agent(&host)).unwrap().key;
+    let welcome =
+        ToAgent::Welcome { protocol: PROTOCOL, version: "test".to_owned(), renews: office.renewing.is_some() };
     control::send(&mut writer, &welcome).await.ok()?;
     let (name, told) = (host.clone(), statuses.clone());
+    let (answers, mut given) = mpsc::channel(1);
     let reading = tokio::spawn(async move {
-        while let Ok(ToController::Status(status)) = control::receive(&mut reader).await {
-            told.send_modify(|all| drop(all.insert(name.clone(), *status)));
+        loop {
+            match control::receive(&mut reader).await {
+                Ok(ToController::Status(status)) => told.send_modify(|all| drop(all.insert(name.clone(), *status))),
+                Ok(ToController::Renew { host, certificate_request }) => {
+                    let Some(answer) = office.renew(&host, &key, &certificate_request) else { return };
+                    let _ = answers.send(answer).await;
+                }
+                _ => return,
+            }
         }
     });
     specs.mark_changed();
-    while specs.changed().await.is_ok() && !reading.is_finished() {
-        let spec = specs.borrow_and_update().get(&host).cloned();
-        if let Some(spec) = spec {
-            control::send(&mut writer, &ToAgent::Spec(Box::new(spec))).await.ok()?;
+    while !reading.is_finished() {
+        let message = tokio::select! {
+            changed = specs.changed() => {
+                changed.ok()?;
+                specs.borrow_and_update().get(&host).cloned().map(|spec| ToAgent::Spec(Box::new(spec)))
+            }
+            Some(answer) = given.recv() => Some(answer),
+        };
+        if let Some(message) = message {
+            control::send(&mut writer, &message).await.ok()?;
         }
     }
     None

@@ -37,6 +37,7 @@ pub fn run(cx: &mut Context, args: &Controller) -> Outcome {
     let config = controller::Config {
         state: spec.state_directory,
         socket: spec.socket,
+        certificate_lifetime: wire::identity::LEAF_LIFETIME,
         agent_listen: spec.agent_listen,
         api: api(&spec.api, spec.advertise.as_deref()),
         advertise: spec.advertise,

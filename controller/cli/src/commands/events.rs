@@ -115,7 +115,8 @@ pub async fn run(cx: &mut Context, args: Events) -> Outcome {
 
 /// The oldest first.
 async fn list(cx: &Context, args: &Events, since: Option<&str>) -> Outcome<Vec<EventView>> {
-    let filter = query(&[("scenario", args.name.as_deref()), ("since", since), ("run", args.run.as_deref())]);
+    let (name, kind, run) = (args.name.as_deref(), args.kind.as_deref(), args.run.as_deref());
+    let filter = query(&[("scenario", name), ("since", since), ("kind", kind), ("run", run)]);
     let list: List<EventView> = cx.client.get(&format!("/v1/events{filter}")).await?;
     let mut events: Vec<EventView> = list.items.into_iter().filter(|event| args.wants(event)).collect();
     events.sort_by_key(|event| event.id);

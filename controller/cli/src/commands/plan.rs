@@ -102,7 +102,7 @@ const MODELINE: &str = "# yaml-language-server: $schema=../schemas/v1alpha1/mani
 
 /// Prints the plan as people write it.
 async fn as_manifest(cx: &mut Context, order: &Order) -> Outcome {
-    let asked = cx.client.post("/v1/plans/manifest", &order.request(None)).await;
+    let asked = cx.client.post("/v1/plan-manifest", &order.request(None)).await;
     let PlanManifest { name, spec } = asked.map_err(nothing_started)?;
     let metadata = Metadata { name: name.0, ..Metadata::default() };
     cx.out.line(MODELINE);

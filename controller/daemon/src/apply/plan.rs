@@ -4,7 +4,10 @@ use super::{compare::Compared, stale};
 use crate::{http::Refusal, hub::Hub, reconcile::Board, state::now, store::plans, time::utc};
 use model::{HostName, Kind, Object, ScenarioName, Timestamp};
 use std::{collections::BTreeSet, sync::Arc};
-use wire::api::{ApplyRequest, Basis, Plan};
+use wire::{
+    api::{ApplyRequest, Basis, Plan},
+    identity::short,
+};
 
 /// How long a plan may wait to be applied. Used ones are remembered for as long.
 pub const PLAN_VALID_MILLIS: u64 = 7 * 24 * 3_600_000;
@@ -72,10 +75,6 @@ pub fn ensure_still(board: &Board, request: &ApplyRequest) -> Result<(), Refusal
     let Some(plan) = request.plan.as_ref().filter(|plan| stale::any(board, plan)) else { return Ok(()) };
     let message = format!("what plan {} rests on moved just now, nothing was changed", plan.id.escape_debug());
     Err(Refusal::conflict(message).help(stale::AGAIN))
-}
-
-fn short(pin: &str) -> &str {
-    pin.get(..12).unwrap_or(pin)
 }
 
 /// Every object of the set, every one that goes, and the hosts that changed scenarios rest on.

@@ -71,6 +71,7 @@ struct Done {
 /// Writes objects, first ledgers, removals and events in one transaction, then shows them.
 pub async fn store(hub: &Arc<Hub>, board: &mut Board, work: Work, by: &str) -> Result<(), Refusal> {
     let by = by.to_owned();
+    let _one_at_a_time = hub.membership.lock().await;
     let done = hub.store.writing(move |c| write(c, work, &by)).await?;
     for (object, ledger) in done.objects {
         let plan = matches!(object, Object::RecoveryPlan(..)).then(|| PlanName::from(object.name()));

@@ -5,7 +5,7 @@ use crate::{
     http::Refusal,
     hub::{Hub, Severity, event},
     reconcile::Board,
-    store::{StoreError, agents, events, objects, tokens, views},
+    store::{StoreError, agents, events, objects, reports, tokens, views},
 };
 use model::{HostName, Kind, Object, ScenarioName, ScenarioSpec, view::EventView};
 use rusqlite::Connection;
@@ -133,6 +133,7 @@ pub fn write(c: &Connection, gone: &[Object], by: &str) -> Result<Vec<EventView>
             Kind::Host => {
                 agents::remove(c, &HostName::from(object.name()))?;
                 tokens::remove_of(c, &HostName::from(object.name()))?;
+                reports::remove(c, &HostName::from(object.name()))?;
             }
             Kind::RecoveryPlan => {}
         }

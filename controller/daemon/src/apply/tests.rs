@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::{StateDirectory, Store, objects};
+use crate::store::{StateDirectory, Store, objects, reports, specs};
 use model::{
     HostSpec, Metadata, ScenarioSpec,
     elements::{
@@ -309,7 +309,17 @@ fn a_host_that_is_used_stays() {
     for name in ["mail", "byhand"] {
         delete(model::Kind::Scenario, name).unwrap();
     }
+    let mx1 = model::HostName::from("mx1");
+    let status = model::AgentStatus { host: mx1.clone(), ..model::AgentStatus::default() };
+    let spec = model::AgentSpec { host: mx1.clone(), revision: 7, ..model::AgentSpec::default() };
+    let stored = own.hub.store.write(|c| {
+        reports::put(c, &mx1, &status, model::Timestamp(1))?;
+        specs::put(c, &spec)
+    });
+    stored.unwrap();
     delete(model::Kind::Host, "mx1").unwrap();
+    assert!(own.hub.store.read(reports::all).unwrap().is_empty(), "what it said is forgotten");
+    assert_eq!(own.hub.store.read(specs::all).unwrap()[&mx1].revision, 7, "no revision may stand for two specs");
     assert!(own.reopen().stored(model::Kind::Host, "mx1").is_none());
 }
 

@@ -1,21 +1,15 @@
 //! What the API shows of itself over the network: a certificate of the embedded authority, or the administrator's own.
 
-use crate::hub::Hub;
+use crate::{fresh::Fresh, hub::Hub};
 use std::{
     fs, io,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
-use tokio::time::Instant;
 use tokio_rustls::rustls::ServerConfig;
 use wire::tls::{TlsError, api_server_config};
-
-/// How old what is shown may get before it is made or read anew: our own certificates last a year, and those of others
-/// are renewed behind our back.
-const FRESH_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// Largest certificate or key file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -41,36 +35,10 @@ pub enum ApiError {
     Tls(#[from] TlsError),
 }
 
-/// The present configuration of TLS, renewed in time.
-pub struct Shown {
-    files: Option<ApiCertificate>,
-    names: Vec<String>,
-    config: Arc<ServerConfig>,
-    made: Instant,
-}
-
-impl Shown {
-    pub fn make(hub: &Hub, files: Option<ApiCertificate>, names: Vec<String>) -> Result<Self, ApiError> {
-        let config = make(hub, files.as_ref(), &names)?;
-        Ok(Self { files, names, config, made: Instant::now() })
-    }
-
-    /// Whether whoever trusts the embedded authority trusts this.
-    pub fn is_ours(&self) -> bool {
-        self.files.is_none()
-    }
-
-    /// One that is fresh; where none can be had, the old one goes on and the log says so.
-    pub fn config(&mut self, hub: &Hub) -> Arc<ServerConfig> {
-        if self.made.elapsed() >= FRESH_FOR {
-            self.made = Instant::now();
-            match make(hub, self.files.as_ref(), &self.names) {
-                Ok(config) => self.config = config,
-                Err(error) => tracing::error!(%error, "the API's certificate was not renewed; the old one goes on"),
-            }
-        }
-        Arc::clone(&self.config)
-    }
+/// The certificate of the embedded authority for `names`, or what the files hold now.
+pub fn shown(hub: &Arc<Hub>, files: Option<ApiCertificate>, names: Vec<String>) -> Result<Fresh<ApiError>, ApiError> {
+    let hub = Arc::clone(hub);
+    Fresh::make("the API", move || make(&hub, files.as_ref(), &names))
 }
 
 fn make(hub: &Hub, files: Option<&ApiCertificate>, names: &[String]) -> Result<Arc<ServerConfig>, ApiError> {

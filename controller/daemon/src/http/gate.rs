@@ -10,6 +10,7 @@ use crate::{
     people::{Pass, Unknown},
     state::now,
     store::people,
+    time::utc,
 };
 use axum::{
     body::HttpBody,
@@ -62,7 +63,7 @@ pub async fn check(
     next: Next,
 ) -> Response {
     let pass = match origin {
-        Origin::Socket(peer) => local(peer),
+        Origin::Socket(peer) => local(peer).await,
         Origin::Network(address) => remote(&gate.hub, address, bearer(&request)).await,
     };
     let pass = match pass {
@@ -106,8 +107,9 @@ impl Gate {
     }
 }
 
-fn local(peer: Peer) -> Result<Pass, Box<Response>> {
-    let accounts = Accounts::read();
+async fn local(peer: Peer) -> Result<Pass, Box<Response>> {
+    // Files are read where blocking holds nobody up; without them only root and the own user are admitted.
+    let accounts = tokio::task::spawn_blocking(Accounts::read).await.unwrap_or_default();
     let name = accounts.name(peer.uid);
     if accounts.admit(peer, rustix::process::geteuid().as_raw()) {
         return Ok(Pass::local(name));
@@ -139,7 +141,7 @@ async fn remote(hub: &Arc<Hub>, address: IpAddr, token: Option<String>) -> Resul
     }
     let (told, said) = match reason {
         Unknown::Expired { name, at } => {
-            let at = moment(at);
+            let at = utc(at);
             (format!("the token {name}, which expired at {at},"), format!("the token {name} expired at {at}"))
         }
         Unknown::Wrong => {
@@ -196,9 +198,4 @@ fn note_use(hub: &Arc<Hub>, id: String) {
             tracing::warn!(%error, "the use of a token was not stored");
         }
     });
-}
-
-fn moment(at: model::Timestamp) -> String {
-    let at = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    at.map_or_else(|| "an unknown time".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

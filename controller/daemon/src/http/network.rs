@@ -3,13 +3,17 @@
 
 use super::{
     Refusal,
-    certificate::{ApiCertificate, ApiError, Shown},
+    certificate::{ApiCertificate, ApiError, shown},
     gate::Origin,
     hosts::Hosts,
     quiet::Quiet,
     routes::router,
 };
-use crate::{hub::Hub, people::network_of};
+use crate::{
+    fresh::Fresh,
+    hub::Hub,
+    rooms::{Place, Rooms},
+};
 use axum::{
     Router,
     body::Body,
@@ -27,18 +31,16 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
@@ -47,8 +49,7 @@ use tokio_util::sync::CancellationToken;
 /// Connections at the same time; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 512;
 
-/// Connections of one address, or one /64; more are closed at once. Loopback has no such limit: whoever is there is
-/// local, and proxies make many people one address.
+/// Connections of one address, or one /64; more are closed at once.
 const CONNECTIONS_EACH_MAX: usize = 64;
 
 /// Longest time for the TLS handshake.
@@ -87,21 +88,23 @@ pub struct Door {
     listener: TcpListener,
     address: SocketAddr,
     names: Vec<String>,
-    shown: Option<Shown>,
+    shown: Option<Fresh<ApiError>>,
+    pinned: bool,
 }
 
 impl Door {
-    pub async fn open(hub: &Hub, config: ApiConfig) -> Result<Self, ApiError> {
+    pub async fn open(hub: &Arc<Hub>, config: ApiConfig) -> Result<Self, ApiError> {
         let address = config.listen;
         let names = config.names;
         let wanted = config.tls || !address.ip().is_loopback() || config.certificate.is_some();
+        let pinned = wanted && config.certificate.is_none();
         let shown = match wanted {
-            true => Some(Shown::make(hub, config.certificate, certified(&names, address.ip()))?),
+            true => Some(shown(hub, config.certificate, certified(&names, address.ip()))?),
             false => None,
         };
         let listener = TcpListener::bind(address).await.map_err(|source| ApiError::Bind { address, source })?;
         let address = listener.local_addr().map_err(|source| ApiError::Bind { address, source })?;
-        Ok(Self { listener, address, names, shown })
+        Ok(Self { listener, address, names, shown, pinned })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -119,13 +122,14 @@ impl Door {
         }
     }
 
+    /// Whether whoever trusts the embedded authority trusts what is shown.
     pub fn is_pinned(&self) -> bool {
-        self.shown.as_ref().is_some_and(Shown::is_ours)
+        self.pinned
     }
 
     /// Serves until `stop`; requests that are being answered are finished.
     pub async fn serve(mut self, hub: Arc<Hub>, stop: CancellationToken) {
-        let rooms = Rooms::default();
+        let rooms = Rooms::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
         let inside = Inside { router: router(Arc::clone(&hub), &stop), hosts: Hosts::new(&self.names) };
         loop {
             let accepted = tokio::select! {
@@ -133,7 +137,7 @@ impl Door {
                 accepted = self.accept(&rooms) => accepted,
             };
             let Some((stream, address, place)) = accepted else { continue };
-            let tls = self.shown.as_mut().map(|shown| shown.config(&hub));
+            let tls = self.shown.as_mut().map(Fresh::config);
             let (inside, stop) = (inside.clone(), stop.clone());
             hub.tasks.spawn(async move {
                 if let Err(error) = inside.receive(Quiet::new(stream, place), address, tls, stop).await {
@@ -144,7 +148,7 @@ impl Door {
     }
 
     async fn accept(&self, rooms: &Rooms) -> Option<(TcpStream, IpAddr, Place)> {
-        let turn = Arc::clone(&rooms.all).acquire_owned().await.ok()?;
+        let turn = rooms.turn().await?;
         match self.listener.accept().await {
             Ok((stream, address)) => {
                 let _ = stream.set_nodelay(true);
@@ -168,48 +172,6 @@ fn certified(names: &[String], listen: IpAddr) -> Vec<String> {
     all.sort();
     all.dedup();
     all
-}
-
-/// Places for connections.
-struct Rooms {
-    all: Arc<Semaphore>,
-    each: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-}
-
-impl Default for Rooms {
-    fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(CONNECTIONS_MAX)), each: Arc::default() }
-    }
-}
-
-impl Rooms {
-    fn enter(&self, address: IpAddr, turn: OwnedSemaphorePermit) -> Option<Place> {
-        let network = network_of(address);
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = each.entry(network).or_default();
-        if *count >= CONNECTIONS_EACH_MAX && !address.is_loopback() {
-            return None;
-        }
-        *count += 1;
-        Some(Place { network, each: Arc::clone(&self.each), _turn: turn })
-    }
-}
-
-/// One connection's place, given back when it is dropped.
-struct Place {
-    network: IpAddr,
-    each: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
-    _turn: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        match each.get_mut(&self.network) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(each.remove(&self.network)),
-        }
-    }
 }
 
 /// What answers behind the door.
@@ -288,28 +250,4 @@ async fn hint_at_tls(stream: &mut Quiet<TcpStream, Place>) -> io::Result<()> {
         tokio::io::copy(stream, &mut tokio::io::sink()).await.map(drop)
     };
     timeout(HANDSHAKE_WAIT, told).await.unwrap_or(Ok(()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_address_does_not_take_all_places() {
-        let rooms = Rooms::default();
-        let turn = || Arc::clone(&rooms.all).try_acquire_owned().unwrap();
-        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let mut taken: Vec<Place> = (0..CONNECTIONS_EACH_MAX).map(|_| rooms.enter(one, turn()).unwrap()).collect();
-        assert!(rooms.enter(one, turn()).is_none());
-        let elsewhere = rooms.enter(other, turn());
-        assert!(elsewhere.is_some());
-        taken.pop();
-        assert!(rooms.enter(one, turn()).is_some());
-        drop((taken, elsewhere));
-        assert!(rooms.each.lock().unwrap().is_empty(), "nobody is remembered who has gone");
-        assert_eq!(rooms.all.available_permits(), CONNECTIONS_MAX);
-        let here = IpAddr::from([127, 0, 0, 1]);
-        let many: Vec<_> = (0..200).map(|_| rooms.enter(here, turn())).collect();
-        assert!(many.iter().all(Option::is_some), "loopback is many people");
-    }
 }

@@ -74,13 +74,14 @@ pub struct EventQuery {
     /// Milliseconds since the Unix epoch.
     since: Option<u64>,
     severity: Option<String>,
+    kind: Option<String>,
     run: Option<String>,
     limit: Option<u32>,
 }
 
 pub async fn events(State(hub): State<Arc<Hub>>, Asked(query): Asked<EventQuery>) -> Answer<List<EventView>> {
-    let EventQuery { scenario, since, severity, run, limit } = query;
-    let filter = events::Filter { scenario, since, severity, run, limit };
+    let EventQuery { scenario, since, severity, kind, run, limit } = query;
+    let filter = events::Filter { scenario, since, severity, kind, run, limit };
     Ok(Json(List::new(hub.store.reading(move |c| events::list(c, &filter)).await?)))
 }
 

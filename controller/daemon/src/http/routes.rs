@@ -55,7 +55,7 @@ pub(super) fn routes(stop: &CancellationToken) -> Vec<Route> {
         route(GET,    "/v1/plans",            Read,    get(reads::plans)),
         route(GET,    "/v1/plans/{name}",     Read,    get(reads::plan)),
         route(POST,   "/v1/plans",            Read,    post(changes::plan)),
-        route(POST,   "/v1/plans/manifest",   Read,    post(changes::plan_manifest)),
+        route(POST,   "/v1/plan-manifest",    Read,    post(changes::plan_manifest)),
         // `changes::start` asks the table again for the verb: not every run is an operator's.
         route(POST,   "/v1/runs",             Operate, post(changes::start)),
         route(POST,   "/v1/runs/{id}/resume", Operate, post(changes::resume)),

@@ -75,6 +75,20 @@ async fn a_stranger_is_refused_on_every_route_and_the_connection_is_closed() {
     server.abort();
 }
 
+/// An object may have any name, also that of a request.
+#[test]
+fn no_request_stands_where_a_name_can() {
+    let all = routes(&CancellationToken::new());
+    let is_name_in = |path: &str, pattern: &str| {
+        let (path, pattern): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), pattern.split('/').collect());
+        path.len() == pattern.len() && path.iter().zip(&pattern).all(|(a, b)| a == b || b.starts_with('{'))
+    };
+    for one in &all {
+        let hidden = all.iter().find(|other| other.path != one.path && is_name_in(one.path, other.path));
+        assert!(hidden.is_none(), "{} hides a name of {:?}", one.path, hidden.map(|route| route.path));
+    }
+}
+
 fn filled(path: &str) -> String {
     let path = path.replace("{name}", "none").replace("{id}", "r-none");
     if path == "/v1/watch" { format!("{path}?kind=run") } else { path }
@@ -151,7 +165,7 @@ const EXPECTED: &[(&str, &str, Role)] = &[
     ("GET", "/v1/plans", Role::Viewer),
     ("GET", "/v1/plans/{name}", Role::Viewer),
     ("POST", "/v1/plans", Role::Viewer),
-    ("POST", "/v1/plans/manifest", Role::Viewer),
+    ("POST", "/v1/plan-manifest", Role::Viewer),
     ("POST", "/v1/runs", Role::Operator),
     ("POST", "/v1/runs/{id}/resume", Role::Operator),
     ("POST", "/v1/runs/{id}/abort", Role::Operator),

@@ -109,6 +109,7 @@ fn wanted(query: &WatchQuery, change: &WatchEvent) -> bool {
     let name = match query.kind {
         WatchKind::Scenario if change.deleted.is_some() => deleted(Kind::Scenario),
         WatchKind::Host if change.deleted.is_some() => deleted(Kind::Host),
+        WatchKind::Plan if change.deleted.is_some() => deleted(Kind::RecoveryPlan),
         WatchKind::Scenario => change.scenario.as_ref().map(|scenario| scenario.metadata.name.as_str()),
         WatchKind::Host => change.host.as_ref().map(|host| host.metadata.name.as_str()),
         WatchKind::Plan => change.plan.as_ref().map(|plan| plan.metadata.name.as_str()),
@@ -126,6 +127,25 @@ mod tests {
 
     fn event(id: u64) -> WatchEvent {
         WatchEvent { event: Some(EventView { id, ..EventView::default() }), ..WatchEvent::default() }
+    }
+
+    #[test]
+    fn who_watches_a_kind_hears_of_what_is_deleted_of_it_and_of_nothing_else() {
+        let kinds = [
+            (WatchKind::Scenario, Kind::Scenario),
+            (WatchKind::Host, Kind::Host),
+            (WatchKind::Plan, Kind::RecoveryPlan),
+        ];
+        for (kind, of) in kinds {
+            for (_, gone) in kinds {
+                let deleted = Some("shop".to_owned());
+                let change = WatchEvent { deleted, deleted_kind: Some(gone), ..WatchEvent::default() };
+                let query = |name: Option<&str>| WatchQuery { kind, name: name.map(ToOwned::to_owned) };
+                assert_eq!(wanted(&query(None), &change), of == gone, "{kind:?} {gone:?}");
+                assert_eq!(wanted(&query(Some("shop")), &change), of == gone, "{kind:?} {gone:?}");
+                assert!(!wanted(&query(Some("mail")), &change), "{kind:?} {gone:?}");
+            }
+        }
     }
 
     #[tokio::test]

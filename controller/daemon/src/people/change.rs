@@ -61,6 +61,7 @@ async fn store(hub: &Hub, stored: StoredPerson, by: &str, now: Timestamp) -> Res
     let (name, role) = (stored.name.clone(), stored.role);
     let made = event(Severity::Info, "TokenCreated", format!("{by} made the access token {name}, {role}"));
     let kept = stored.clone();
+    let _one_at_a_time = hub.people.changing.lock().await;
     let added = hub.store.writing(move |c| match people::add(c, &kept, now)? {
         Ok(()) => events::add(c, made).map(Ok),
         Err(reason) => Ok(Err(reason)),
@@ -68,6 +69,7 @@ async fn store(hub: &Hub, stored: StoredPerson, by: &str, now: Timestamp) -> Res
     match added.await? {
         Ok(made) => {
             hub.people.take(stored);
+            hub.people.forget_expired(people::forgotten_before(now));
             hub.show(made);
             Ok(())
         }
@@ -101,6 +103,7 @@ pub async fn revoke(hub: &Hub, name: &str, by: &str) -> Result<(), Refusal> {
     }
     let key = name.to_owned();
     let told = event(Severity::Info, "TokenRevoked", format!("{by} revoked the access token {name}"));
+    let _one_at_a_time = hub.people.changing.lock().await;
     let removed = hub.store.writing(move |c| match people::remove(c, &key)? {
         true => events::add(c, told).map(Some),
         false => Ok(None),
@@ -109,4 +112,33 @@ pub async fn revoke(hub: &Hub, name: &str, by: &str) -> Result<(), Refusal> {
     hub.people.forget(name);
     hub.show(told);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{StateDirectory, Store};
+    use std::sync::Arc;
+    use wire::{access::Role, identity::Authority};
+
+    fn hub(state: &std::path::Path) -> Arc<Hub> {
+        let store = Store::open(StateDirectory::open(state, "0").unwrap(), "0").unwrap();
+        let authority = Authority::create().unwrap();
+        Arc::new(Hub::new(Arc::new(store), authority, "pin".to_owned(), "0".to_owned(), "ctl:1".to_owned()))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_token_that_is_revoked_in_the_moment_it_is_made_lets_nobody_in() {
+        let temp = tempfile::tempdir().unwrap();
+        let hub = hub(&temp.path().join("state"));
+        for round in 0..300 {
+            let name = format!("n{round}");
+            let request = PersonRequest { name: Some(name.clone()), role: Role::Viewer, ttl_seconds: 60 };
+            let own = Arc::clone(&hub);
+            let made = tokio::spawn(async move { create(&own, request, "anna").await.unwrap() });
+            while revoke(&hub, &name, "anna").await.is_err() {}
+            let token = made.await.unwrap().token;
+            assert!(hub.people.find(&token, now()).is_err(), "round {round}: revoked, and still let in");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
 use model::Timestamp;
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -61,6 +61,9 @@ pub enum Unknown {
 /// All tokens that are not revoked.
 #[derive(Debug)]
 pub struct People {
+    /// Held by whoever makes or revokes a token, from before it is stored until it is known in memory: what is stored
+    /// last is what counts.
+    pub changing: tokio::sync::Mutex<()>,
     known: Mutex<BTreeMap<String, Known>>,
     failures: Failures,
 }
@@ -73,7 +76,11 @@ struct Known {
 
 impl Default for People {
     fn default() -> Self {
-        Self { known: Mutex::default(), failures: Failures::new(FAILURES_TOTAL, FAILURES_EACH) }
+        Self {
+            changing: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            failures: Failures::new(FAILURES_TOTAL, FAILURES_EACH),
+        }
     }
 }
 
@@ -88,6 +95,11 @@ impl People {
         let mut known = self.hold();
         known.retain(|_, old| old.stored.name != stored.name);
         known.insert(stored.id.clone(), Known { stored, ended: CancellationToken::new() });
+    }
+
+    /// Forgets tokens that expired before `before`: nobody wonders any more why they do not work.
+    pub fn forget_expired(&self, before: Timestamp) {
+        self.hold().retain(|_, known| known.stored.expires > before);
     }
 
     /// Forgets a token, and ends at once what goes on with it.
@@ -128,7 +140,6 @@ impl People {
     /// A right token is let in whatever others at its address do: a secret of 256 random bits cannot be guessed, and a
     /// forgotten job behind the same router must not shut its neighbours out. What is limited is the noise.
     pub fn count_failure(&self, address: IpAddr) -> bool {
-        let address = network_of(address);
         let open = self.failures.open(address);
         if open {
             self.failures.count(address);
@@ -138,14 +149,6 @@ impl People {
 
     fn hold(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One subscriber has a whole /64 of IPv6, and an IPv4 client of a dual-stack socket is one of IPv4.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        address => address,
     }
 }
 
@@ -189,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_expired_long_ago_is_forgotten() {
+        let people = People::default();
+        let (old, new) = (made(&people, "old", 100), made(&people, "new", 300));
+        people.forget_expired(Timestamp(200));
+        let shown = |token: &PersonToken| people.find(&token.to_string(), Timestamp(400)).unwrap_err();
+        assert_eq!(shown(&old), Unknown::Wrong);
+        assert!(matches!(shown(&new), Unknown::Expired { .. }), "whoever wonders is told");
+    }
+
+    #[test]
     fn a_use_is_stored_once_a_minute() {
         let people = People::default();
         let token = made(&people, "ci", u64::MAX).to_string();
@@ -205,6 +218,5 @@ mod tests {
         }
         assert!(!people.count_failure(at(99)));
         assert!(people.count_failure(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])));
-        assert_eq!(network_of("::ffff:10.0.0.1".parse().unwrap()), IpAddr::from([10, 0, 0, 1]));
     }
 }

@@ -4,4 +4,4 @@ mod change;
 mod known;
 
 pub use change::{create, list, revoke};
-pub use known::{Pass, People, Unknown, network_of};
+pub use known::{Pass, People, Unknown};

@@ -7,9 +7,9 @@ use crate::{
     reconcile::{Board, Current, Entry, observed, settings, shown},
     state::now,
     store::{StoreError, events, runs},
+    time::utc,
 };
 use engine::{Observed, Options, Plan, Run};
-use jiff::Timestamp as Instant;
 use model::{
     RunId, ScenarioName,
     view::{EventView, PlanView, RunView},
@@ -129,12 +129,10 @@ fn ensure_revision(entry: &Entry, request: &RunRequest) -> Result<(), Refusal> {
         return Ok(());
     };
     let (name, verb) = (&request.scenario, request.verb.as_str());
-    let at = i64::try_from(stored.changed_at.0).ok().and_then(|ms| Instant::from_millisecond(ms).ok());
-    let at = at.map_or_else(|| "an unknown time".to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let fact = format!("the plan was made for ledger revision {expected}; it is {} now", stored.ledger.revision);
     Err(Refusal::conflict(format!("{name} has changed since this plan was made"))
         .fact(fact)
-        .fact(format!("changed at {at} by {}", stored.changed_by))
+        .fact(format!("changed at {} by {}", utc(stored.changed_at), stored.changed_by))
         .help(format!("plan again: standin plan show {name} --for {verb}")))
 }
 

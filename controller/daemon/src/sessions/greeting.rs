@@ -1,12 +1,12 @@
 //! The handshake and the first message: who is it, and may it say that?
 
 use super::{join, session};
-use crate::hub::Hub;
+use crate::{hub::Hub, rooms::Place};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{ReadHalf, WriteHalf, split},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{error::Elapsed, timeout},
 };
 use tokio_rustls::{rustls::ServerConfig, server::TlsStream};
@@ -50,7 +50,7 @@ pub struct Guest {
     pub hub: Arc<Hub>,
     pub address: IpAddr,
     /// Held until it has said it.
-    pub turn: OwnedSemaphorePermit,
+    pub turn: Place,
     pub places: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
@@ -78,7 +78,7 @@ pub async fn receive(guest: Guest, tls: &Arc<ServerConfig>, stream: TcpStream) -
             let arrival = session::Arrival { host, instance, version, peer };
             session::run(guest, arrival, reader, writer).await
         }
-        ToController::Status(_) => refuse(&mut writer, "hello comes first", false).await,
+        ToController::Status(_) | ToController::Renew { .. } => refuse(&mut writer, "hello comes first", false).await,
     }
 }
 
@@ -88,6 +88,7 @@ pub fn permit(peer: Option<&Peer>, message: &ToController) -> Result<(), String>
         ToController::Hello { host, .. } => (Call::Hello, host),
         ToController::Join { host, .. } => (Call::Join, host),
         ToController::Status(status) => (Call::Status, &status.host),
+        ToController::Renew { host, .. } => (Call::Renew, host),
     };
     let caller = Caller::of(peer, host);
     if allowed(caller, call) { Ok(()) } else { Err(format!("{call:?} is not allowed for {caller:?}")) }

@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use wire::{
     control::{ToAgent, send},
-    identity::key_of,
+    identity::{key_of, short},
     token::verify,
 };
 
@@ -89,6 +89,7 @@ async fn admit(hub: &Arc<Hub>, application: Application) -> Result<Option<String
     let agent = StoredAgent { key, certificate: certificate.clone(), joined_at: now };
     let joined = event(Severity::Info, "AgentJoined", format!("{host} joined with key {}", short(&agent.key)));
     let joined = EventView { host: Some(host.clone()), ..joined };
+    let _one_at_a_time = hub.membership.lock().await;
     let taken = hub.store.writing({
         let (host, agent) = (host.clone(), agent.clone());
         move |c| {
@@ -104,6 +105,69 @@ async fn admit(hub: &Arc<Hub>, application: Application) -> Result<Option<String
     Ok(Some(certificate))
 }
 
-fn short(key: &str) -> &str {
-    key.get(..12).unwrap_or(key)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        apply,
+        store::{StateDirectory, Store},
+        tokens as requests,
+    };
+    use model::Kind;
+    use wire::{
+        api::{ApplyRequest, DeleteRequest, ManifestFile, TokenRequest},
+        identity::{Authority, CertificateRequest},
+        token::Token,
+    };
+
+    fn hub(state: &std::path::Path) -> Arc<Hub> {
+        let store = Store::open(StateDirectory::open(state, "0").unwrap(), "0").unwrap();
+        let authority = Authority::create().unwrap();
+        let pin = authority.fingerprint().unwrap();
+        Arc::new(Hub::new(Arc::new(store), authority, pin, "0".to_owned(), "ctl:1".to_owned()))
+    }
+
+    async fn declare(hub: &Arc<Hub>) {
+        let text = "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx1}\nspec: {replicationAddress: '10.0.0.1:1'}\n";
+        let files = vec![ManifestFile { path: "mx1.yaml".to_owned(), text: text.to_owned() }];
+        apply::apply(hub, ApplyRequest { files, ..ApplyRequest::default() }, "anna").await.unwrap();
+    }
+
+    async fn application(hub: &Hub) -> Application {
+        let request = TokenRequest { host: HostName::from("mx1"), ttl_seconds: 60 };
+        let token: Token = requests::create(hub, request, "anna").await.unwrap().token.parse().unwrap();
+        Application {
+            host: HostName::from("mx1"),
+            token_id: token.id.clone(),
+            token_secret: token.secret().to_owned(),
+            certificate_request: CertificateRequest::create().unwrap().pem().to_owned(),
+        }
+    }
+
+    /// Whatever is stored last is what is known: neither may store anything while the other has yet to say so in memory.
+    #[tokio::test]
+    async fn who_joins_and_who_deletes_a_host_take_turns() {
+        const MOMENT: Duration = Duration::from_millis(200);
+        let temp = tempfile::tempdir().unwrap();
+        let hub = hub(&temp.path().join("state"));
+        declare(&hub).await;
+        let host = HostName::from("mx1");
+        let is_stored = || !hub.store.read(agents::all).unwrap().is_empty();
+
+        let held = hub.membership.lock().await;
+        let (own, application) = (Arc::clone(&hub), application(&hub).await);
+        let mut joining = tokio::spawn(async move { admit(&own, application).await.map_err(|e| e.to_string()) });
+        assert!(timeout(MOMENT, &mut joining).await.is_err() && !is_stored());
+        drop(held);
+        joining.await.unwrap().unwrap().unwrap();
+        assert!(is_stored() && hub.key_of(&host).is_some());
+
+        let held = hub.membership.lock().await;
+        let own = Arc::clone(&hub);
+        let gone = DeleteRequest { kind: Kind::Host, name: "mx1".to_owned(), expect: None };
+        let mut deleting = tokio::spawn(async move { apply::delete(&own, gone, "anna").await.is_ok() });
+        assert!(timeout(MOMENT, &mut deleting).await.is_err() && is_stored());
+        drop(held);
+        assert!(deleting.await.unwrap() && !is_stored() && hub.key_of(&host).is_none());
+    }
 }

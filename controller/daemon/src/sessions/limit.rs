@@ -1,5 +1,6 @@
 //! How often something may happen.
 
+use crate::rooms::network_of;
 use std::{
     collections::BTreeMap,
     net::IpAddr,
@@ -8,8 +9,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Addresses that are told apart; beyond this, those that have recovered are forgotten, then all.
-const ADDRESSES_MAX: usize = 4096;
+/// Networks that are told apart; beyond this, those that have recovered are forgotten, then all.
+const NETWORKS_MAX: usize = 4096;
 
 /// A bucket of permits that fills up again with time.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +48,7 @@ impl Bucket {
     }
 }
 
-/// One bucket for everybody and one for each address.
+/// One bucket for everybody and one for each network.
 #[derive(Debug)]
 pub struct Failures {
     inner: Mutex<(Bucket, BTreeMap<IpAddr, Bucket>)>,
@@ -59,27 +60,27 @@ impl Failures {
         Self { inner: Mutex::new((total, BTreeMap::new())), each }
     }
 
-    /// Whether `address` has not failed too often lately.
+    /// Whether the network of `address` has not failed too often lately.
     pub fn open(&self, address: IpAddr) -> bool {
         let now = Instant::now();
         let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (total, addresses) = &mut *guard;
-        total.open(now) && addresses.get_mut(&address).is_none_or(|bucket| bucket.open(now))
+        let (total, networks) = &mut *guard;
+        total.open(now) && networks.get_mut(&network_of(address)).is_none_or(|bucket| bucket.open(now))
     }
 
     /// Counts a failure.
     pub fn count(&self, address: IpAddr) {
         let now = Instant::now();
         let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (total, addresses) = &mut *guard;
+        let (total, networks) = &mut *guard;
         total.take(now);
-        if addresses.len() >= ADDRESSES_MAX {
-            addresses.retain(|_, bucket| !bucket.open(now));
+        if networks.len() >= NETWORKS_MAX {
+            networks.retain(|_, bucket| !bucket.open(now));
         }
-        if addresses.len() >= ADDRESSES_MAX {
-            addresses.clear();
+        if networks.len() >= NETWORKS_MAX {
+            networks.clear();
         }
-        addresses.entry(address).or_insert(self.each).take(now);
+        networks.entry(network_of(address)).or_insert(self.each).take(now);
     }
 }
 
@@ -111,5 +112,15 @@ mod tests {
         failures.count(c);
         failures.count(c);
         assert!(!failures.open(b), "the bucket of all is empty");
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_share_a_bucket() {
+        let minute = Duration::from_secs(60);
+        let failures = Failures::new(Bucket::new(5, minute), Bucket::new(2, minute));
+        let at = |net: u16, last: u16| IpAddr::from([0x2001, 0xdb8, 0, net, 0, 0, 0, last]);
+        let tried = (1..100).filter(|n| failures.open(at(1, *n)).then(|| failures.count(at(1, *n))).is_some());
+        assert_eq!(tried.count(), 2);
+        assert!(failures.open(at(2, 1)), "everybody else may still try");
     }
 }

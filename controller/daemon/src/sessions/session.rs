@@ -1,13 +1,19 @@
 //! The session of one joined agent: its reports come in, its spec goes out.
 
-use super::greeting::{Guest, Reader, SEND_WAIT, SessionError, Writer, permit, refuse};
+use super::{
+    greeting::{Guest, Reader, SEND_WAIT, SessionError, Writer, permit, refuse},
+    renew,
+};
 use crate::{
     hub::{Hub, Severity, event},
     state::{SessionId, Sitting, now},
 };
-use model::{HostName, view::EventView};
+use model::{AgentStatus, HostName, view::EventView};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use wire::{
     control::{CONTROL_BYTES_MAX, PROTOCOL, ToAgent, ToController, receive, send},
     identity::Peer,
@@ -18,6 +24,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Least time between two messages that are read. An agent reports at most every 100 ms.
 const MESSAGE_GAP: Duration = Duration::from_millis(10);
+
+/// Answers waiting to be sent; nothing more is read meanwhile.
+const ANSWERS_WAITING_MAX: usize = 1;
 
 /// Who said hello.
 pub struct Arrival {
@@ -49,9 +58,10 @@ pub async fn run(guest: Guest, arrival: Arrival, reader: Reader, mut writer: Wri
     if hub.key_of(&host).as_deref() != Some(arrival.peer.key.as_str()) {
         closed.cancel();
     }
+    let (answers, given) = mpsc::channel(ANSWERS_WAITING_MAX);
     let ended = tokio::select! {
-        ended = hear(&hub, &arrival, id, reader) => ended,
-        ended = tell(&hub, &host, writer) => ended,
+        ended = hear(&hub, &arrival, id, reader, answers) => ended,
+        ended = tell(&hub, &host, writer, given) => ended,
         () = closed.cancelled() => Err(SessionError::Replaced),
         () = guest.stop.cancelled() => Ok(()),
     };
@@ -65,36 +75,62 @@ pub async fn run(guest: Guest, arrival: Arrival, reader: Reader, mut writer: Wri
     ended
 }
 
-async fn hear(hub: &Arc<Hub>, arrival: &Arrival, id: SessionId, mut reader: Reader) -> Result<(), SessionError> {
+async fn hear(
+    hub: &Arc<Hub>,
+    arrival: &Arrival,
+    id: SessionId,
+    mut reader: Reader,
+    answers: mpsc::Sender<ToAgent>,
+) -> Result<(), SessionError> {
     reader.set_limit(CONTROL_BYTES_MAX);
     loop {
         let message: ToController = timeout(SILENCE_MAX, receive(&mut reader)).await??;
         permit(Some(&arrival.peer), &message).map_err(SessionError::Refused)?;
-        let ToController::Status(status) = message else {
-            return Err(SessionError::Refused("only reports follow a hello".to_owned()));
-        };
-        let first = hub.roster.report(&arrival.host, id, *status, now()).ok_or(SessionError::Replaced)?;
-        if first {
-            let message = format!("{} is connected, version {}", arrival.host, arrival.version.escape_debug());
-            let connected = event(Severity::Info, "AgentConnected", message);
-            hub.note(EventView { host: Some(arrival.host.clone()), ..connected }).await;
+        match message {
+            ToController::Status(status) => report(hub, arrival, id, *status).await?,
+            ToController::Renew { certificate_request, .. } => {
+                let answer = renew::answer(hub, &arrival.host, certificate_request).await?;
+                answers.send(answer).await.map_err(|_| SessionError::Replaced)?;
+            }
+            ToController::Hello { .. } | ToController::Join { .. } => {
+                return Err(SessionError::Refused("only reports and renewals follow a hello".to_owned()));
+            }
         }
-        hub.trigger_host(&arrival.host);
         sleep(MESSAGE_GAP).await;
     }
 }
 
-async fn tell(hub: &Arc<Hub>, host: &HostName, mut writer: Writer) -> Result<(), SessionError> {
-    let welcome = ToAgent::Welcome { protocol: PROTOCOL, version: hub.version.clone() };
+async fn report(hub: &Hub, arrival: &Arrival, id: SessionId, status: AgentStatus) -> Result<(), SessionError> {
+    let first = hub.roster.report(&arrival.host, id, status, now()).ok_or(SessionError::Replaced)?;
+    if first {
+        let message = format!("{} is connected, version {}", arrival.host, arrival.version.escape_debug());
+        let connected = event(Severity::Info, "AgentConnected", message);
+        hub.note(EventView { host: Some(arrival.host.clone()), ..connected }).await;
+    }
+    hub.trigger_host(&arrival.host);
+    Ok(())
+}
+
+async fn tell(
+    hub: &Arc<Hub>,
+    host: &HostName,
+    mut writer: Writer,
+    mut answers: mpsc::Receiver<ToAgent>,
+) -> Result<(), SessionError> {
+    let welcome = ToAgent::Welcome { protocol: PROTOCOL, version: hub.version.clone(), renews: true };
     timeout(SEND_WAIT, send(&mut writer, &welcome)).await??;
     let mut specs = hub.posts.subscribe(host);
+    specs.mark_changed();
     loop {
-        let spec = specs.borrow_and_update().clone();
-        if let Some(spec) = spec {
-            timeout(SEND_WAIT, send(&mut writer, &ToAgent::Spec(Box::new(spec)))).await??;
-        }
-        if specs.changed().await.is_err() {
-            return Ok(());
+        let message = tokio::select! {
+            changed = specs.changed() => match changed {
+                Ok(()) => specs.borrow_and_update().clone().map(|spec| ToAgent::Spec(Box::new(spec))),
+                Err(_) => return Ok(()),
+            },
+            Some(answer) = answers.recv() => Some(answer),
+        };
+        if let Some(message) = message {
+            timeout(SEND_WAIT, send(&mut writer, &message)).await??;
         }
     }
 }

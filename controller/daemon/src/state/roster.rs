@@ -112,6 +112,12 @@ impl Roster {
         }
     }
 
+    /// Forgets a host that was deleted; its session, if there is one, ends.
+    pub fn forget(&self, host: &HostName) {
+        let session = self.hold().1.remove(host).and_then(|seat| seat.session);
+        session.inspect(|session| session.closed.cancel());
+    }
+
     pub fn seen(&self) -> BTreeMap<HostName, Seen> {
         self.hold().1.iter().map(|(host, seat)| (host.clone(), seat.seen.clone())).collect()
     }

@@ -50,6 +50,17 @@ fn a_stored_report_is_known_and_not_connected() {
     assert!(roster.unsaved().is_empty());
 }
 
+#[test]
+fn of_a_host_that_was_deleted_nothing_stays() {
+    let (roster, host) = (Roster::default(), HostName::from("mx1"));
+    let (id, closed) = seated(roster.sit(&host, "a"));
+    roster.report(&host, id, AgentStatus::default(), Timestamp(1));
+    roster.forget(&host);
+    assert!(closed.is_cancelled() && roster.seen().is_empty() && roster.unsaved().is_empty());
+    assert_eq!(roster.report(&host, id, AgentStatus::default(), Timestamp(2)), None);
+    assert!(!roster.leave(&host, id));
+}
+
 #[tokio::test]
 async fn triggers_coalesce() {
     let triggers = Triggers::default();

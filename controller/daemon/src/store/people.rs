@@ -18,6 +18,11 @@ pub const PEOPLE_MAX: u64 = 1_000;
 /// How long an expired token is still listed, so that whoever wonders finds out why it no longer works.
 const EXPIRED_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
+/// Tokens that expired at this time or before are not listed any more.
+pub fn forgotten_before(now: Timestamp) -> Timestamp {
+    Timestamp(now.0.saturating_sub(EXPIRED_KEPT_MS))
+}
+
 /// A token as it is kept: its secret is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPerson {
@@ -42,7 +47,7 @@ pub enum NotAdded {
 
 /// Stores a token; its name may be that of an expired one, which it replaces.
 pub fn add(c: &Connection, person: &StoredPerson, now: Timestamp) -> Result<Result<(), NotAdded>, StoreError> {
-    c.execute("DELETE FROM people WHERE expires <= ?1", [now.0.saturating_sub(EXPIRED_KEPT_MS)])?;
+    c.execute("DELETE FROM people WHERE expires <= ?1", [forgotten_before(now).0])?;
     c.execute("DELETE FROM people WHERE name = ?1 AND expires <= ?2", (&person.name, now.0))?;
     let count = |query: &str, name: &str| c.query_row(query, [name], |row| row.get::<_, u64>(0));
     if count("SELECT count(*) FROM people WHERE name = ?1", &person.name)? > 0 {

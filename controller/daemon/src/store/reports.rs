@@ -16,6 +16,12 @@ pub fn put(c: &Connection, host: &HostName, status: &AgentStatus, seen: Timestam
     Ok(())
 }
 
+/// Forgets what a host said that is not one any more.
+pub fn remove(c: &Connection, host: &HostName) -> Result<(), StoreError> {
+    c.execute("DELETE FROM agent_status WHERE host = ?1", [host.as_str()])?;
+    Ok(())
+}
+
 pub fn all(c: &Connection) -> Result<BTreeMap<HostName, (AgentStatus, Timestamp)>, StoreError> {
     let mut statement = c.prepare_cached("SELECT host, json, last_seen FROM agent_status")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -11,6 +11,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Runs one answer lists.
 pub const RUNS_LISTED_MAX: u32 = 500;
 
+/// Runs of one scenario that are kept once they are over, with their logs; older ones go.
+pub const RUNS_KEPT_EACH: u32 = 200;
+
 /// What is needed to take up a run where its log ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenRun<P, E> {
@@ -56,6 +59,19 @@ pub fn show(c: &Connection, view: &RunView) -> Result<(), StoreError> {
         "UPDATE runs SET state = ?2, finished = ?3, view = ?4 WHERE id = ?1",
         (view.id.as_str(), format!("{:?}", view.state), view.finished.map(|t| t.0), text("a run", view)?),
     )?;
+    if view.finished.is_some() { forget_old(c, &view.scenario) } else { Ok(()) }
+}
+
+/// In the order in which they were stored: the clock may have been set meanwhile.
+fn forget_old(c: &Connection, scenario: &ScenarioName) -> Result<(), StoreError> {
+    let query = "DELETE FROM runs WHERE scenario = ?1 AND finished IS NOT NULL AND rowid NOT IN
+        (SELECT rowid FROM runs WHERE scenario = ?1 AND finished IS NOT NULL ORDER BY rowid DESC LIMIT ?2)
+        RETURNING id";
+    let mut statement = c.prepare_cached(query)?;
+    let gone = statement.query_map((scenario.as_str(), RUNS_KEPT_EACH), |row| row.get::<_, String>(0))?;
+    for run in gone.collect::<Result<Vec<_>, _>>()? {
+        c.execute("DELETE FROM run_events WHERE run = ?1", [run])?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The tables, and the check that this program may use them.
 
-use super::{StoreError, people};
+use super::{StoreError, events, people};
 use rusqlite::{Connection, OptionalExtension};
 
 /// The schema this program writes.
@@ -45,8 +45,9 @@ pub fn ensure(connection: &mut Connection, program: &str) -> Result<(), StoreErr
         Some(_) => {}
         None => create(connection, program)?,
     }
-    // Tables that an older program does not miss are added without a new version.
+    // Tables and indexes that an older program does not miss are added without a new version.
     connection.execute_batch(people::TABLE)?;
+    connection.execute_batch(events::INDEX)?;
     Ok(connection.execute_batch(super::plans::TABLES)?)
 }
 

@@ -1,4 +1,5 @@
-//! The spec last published to each host, and the revision that rises with every change of it.
+//! The spec last published to each host, and the revision that rises with every change of it. That of a deleted host
+//! stays: should the host come back, its agent still holds that revision, and no revision may stand for two specs.
 
 use super::{
     StoreError,

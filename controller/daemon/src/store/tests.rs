@@ -102,29 +102,64 @@ fn a_token_is_taken_once_and_only_in_time() {
 }
 
 #[test]
-fn events_are_capped_and_filtered() {
+fn events_are_capped_by_kind_and_filtered() {
     let (_temp, path) = home();
     let store = open(&path).unwrap();
-    let event = |at: u64, scenario: &str| EventView {
+    let event = |at: u64, kind: &str, scenario: &str| EventView {
         at: Timestamp(at),
         severity: "info".to_owned(),
-        kind: "RunStarted".to_owned(),
+        kind: kind.to_owned(),
         scenario: Some(ScenarioName::from(scenario)),
         ..EventView::default()
     };
+    let kept = events::EVENTS_KEPT_EACH;
     store
         .write(|c| {
-            for at in 0..events::EVENTS_KEPT + 10 {
-                events::add(c, event(at, if at % 2 == 0 { "even" } else { "odd" }))?;
+            events::add(c, event(7, "RunStarted", "even"))?;
+            for at in 0..kept + 10 {
+                events::add(c, event(at, "ConditionChanged", if at % 2 == 0 { "even" } else { "odd" }))?;
             }
             Ok(())
         })
         .unwrap();
     let count: u64 = store.read(|c| Ok(c.query_row("SELECT count(*) FROM events", [], |r| r.get(0))?)).unwrap();
-    assert_eq!(count, events::EVENTS_KEPT);
-    let filter = events::Filter { scenario: Some("odd".to_owned()), limit: Some(2), ..events::Filter::default() };
-    let ats: Vec<_> = store.read(|c| events::list(c, &filter)).unwrap().iter().map(|e| e.at.0).collect();
-    assert_eq!(ats, [events::EVENTS_KEPT + 7, events::EVENTS_KEPT + 9]);
+    assert_eq!(count, kept + 1);
+    let ats = |filter: &events::Filter| {
+        store.read(|c| events::list(c, filter)).unwrap().iter().map(|e| e.at.0).collect::<Vec<_>>()
+    };
+    let odd = events::Filter { scenario: Some("odd".to_owned()), limit: Some(2), ..events::Filter::default() };
+    assert_eq!(ats(&odd), [kept + 7, kept + 9]);
+    let audit = events::Filter { kind: Some("runstarted".to_owned()), ..events::Filter::default() };
+    assert_eq!(ats(&audit), [7], "what a person did is not pushed out by what a link does");
+}
+
+#[test]
+fn the_newest_finished_runs_of_each_scenario_are_kept_with_their_logs() {
+    let (_temp, path) = home();
+    let store = open(&path).unwrap();
+    let view = |scenario: &str, n: u64| RunView {
+        id: RunId(format!("{scenario}-{n}")),
+        scenario: ScenarioName::from(scenario),
+        // The clock goes backwards.
+        started: Timestamp(10_000 - n),
+        ..RunView::default()
+    };
+    let kept = u64::from(runs::RUNS_KEPT_EACH);
+    let run = |view: RunView| {
+        store.write(|c| {
+            runs::start(c, &"plan", 1, &view)?;
+            runs::append(c, &view.id, 0, &["one"])?;
+            runs::show(c, &RunView { finished: Some(view.started), ..view.clone() })
+        })
+    };
+    run(view("web", 0)).unwrap();
+    (0..kept + 3).for_each(|n| run(view("mail", n)).unwrap());
+    store.write(|c| runs::start(c, &"plan", 1, &view("mail", kept + 3))).unwrap();
+    let exists = |id: &str| store.read(|c| runs::exists(c, id)).unwrap();
+    assert!(!exists("mail-2") && exists("mail-3") && exists("web-0") && exists(&format!("mail-{}", kept + 3)));
+    let logs = "SELECT count(DISTINCT run) FROM run_events";
+    let logs: u64 = store.read(|c| Ok(c.query_row(logs, [], |row| row.get(0))?)).unwrap();
+    assert_eq!(logs, kept + 1);
 }
 
 #[test]

@@ -31,10 +31,17 @@ fn every_message(host: &str, token: &Token) -> Vec<ToController> {
         certificate_request: CertificateRequest::create().unwrap().pem().to_owned(),
     };
     let status = AgentStatus { host: HostName::from(host), ..AgentStatus::default() };
-    let all = vec![hello(host, "x"), join, ToController::Status(Box::new(status))];
+    let renew = ToController::Renew {
+        host: HostName::from(host),
+        certificate_request: CertificateRequest::create().unwrap().pem().to_owned(),
+    };
+    let all = vec![hello(host, "x"), join, ToController::Status(Box::new(status)), renew];
     for message in &all {
         match message {
-            ToController::Hello { .. } | ToController::Join { .. } | ToController::Status(_) => {}
+            ToController::Hello { .. }
+            | ToController::Join { .. }
+            | ToController::Status(_)
+            | ToController::Renew { .. } => {}
         }
     }
     all

@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use wire::{
     api::{ApplyRequest, ApplyResult, ManifestFile, RunOptions, RunRequest, StoredScenario, Token, TokenRequest},
-    identity::Identity,
+    identity::{Identity, LEAF_LIFETIME},
 };
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ pub struct Fixture {
     pub temp: TempDir,
     pub address: watch::Sender<SocketAddr>,
     pub follow: Option<Follow>,
+    pub certificate_lifetime: Duration,
     /// Where people with tokens connect.
     pub api: Option<controller::ApiConfig>,
     pub api_address: Option<SocketAddr>,
@@ -66,7 +67,8 @@ impl Fixture {
         let temp = tempfile::tempdir().unwrap();
         let follow = follow(temp.path());
         let address = watch::channel(SocketAddr::from(([127, 0, 0, 1], 0))).0;
-        let mut fixture = Self { temp, address, follow, api, api_address: None, running: None };
+        let mut fixture =
+            Self { temp, address, follow, certificate_lifetime: LEAF_LIFETIME, api, api_address: None, running: None };
         fixture.open().await;
         fixture
     }
@@ -75,6 +77,7 @@ impl Fixture {
         Config {
             state: self.temp.path().join("state"),
             socket: self.socket(),
+            certificate_lifetime: self.certificate_lifetime,
             agent_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertise: None,
             follow: self.follow.clone(),

@@ -13,6 +13,7 @@ mod joins;
 mod network;
 mod people;
 mod plans;
+mod renewals;
 mod restored;
 mod runs;
 mod starts;

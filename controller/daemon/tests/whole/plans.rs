@@ -152,11 +152,11 @@ async fn a_built_in_plan_printed_and_applied_orders_the_same() {
     fixture.apply(SHOP).await;
     let _agents = (fixture.agent("mx1", perfect).await, fixture.agent("mx2", perfect).await);
     protected(&fixture).await;
-    let printed: PlanManifest = fixture.post("/v1/plans/manifest", &switchover()).await.ok();
+    let printed: PlanManifest = fixture.post("/v1/plan-manifest", &switchover()).await.ok();
     let metadata = model::Metadata { name: printed.name.0.clone(), ..model::Metadata::default() };
     let text = manifest::to_yaml(&model::Object::RecoveryPlan(metadata, printed.spec.clone()));
     assert_eq!(fixture.apply(&text).await.changes.len(), 1);
-    let again: PlanManifest = fixture.post("/v1/plans/manifest", &switchover()).await.ok();
+    let again: PlanManifest = fixture.post("/v1/plan-manifest", &switchover()).await.ok();
     assert_eq!(again.spec, printed.spec);
     let titles = |plan: PlanView| plan.steps.into_iter().map(|step| step.title).collect::<Vec<_>>();
     let by_itself: PlanView = fixture.post("/v1/plans", &switchover()).await.ok();
@@ -164,5 +164,5 @@ async fn a_built_in_plan_printed_and_applied_orders_the_same() {
     let by_manifest: PlanView = fixture.post("/v1/plans", &RunRequest { options: named, ..switchover() }).await.ok();
     assert!(by_manifest.blockers.is_empty());
     assert_eq!(titles(by_itself), titles(by_manifest));
-    fixture.post("/v1/plans/manifest", &RunRequest { verb: Verb::Failover, ..switchover() }).await.problem(400, 2);
+    fixture.post("/v1/plan-manifest", &RunRequest { verb: Verb::Failover, ..switchover() }).await.problem(400, 2);
 }

@@ -44,7 +44,7 @@ fn a_message_travels() {
 fn what_a_newer_program_adds_is_skipped() {
     let body = br#"{"welcome":{"protocol":1,"version":"9","mood":"good"}}"#;
     let message: ToAgent = received(TYPE_CONTROL, body).unwrap();
-    assert_eq!(message, ToAgent::Welcome { protocol: 1, version: "9".to_owned() });
+    assert_eq!(message, ToAgent::Welcome { protocol: 1, version: "9".to_owned(), renews: false });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The certificate authority inside the controller.
 
-use super::{Identity, IdentityError, SERVER_NAME, files, own::CertificateRequest, peer, pin_of};
+use super::{Identity, IdentityError, SERVER_NAME, files, own::CertificateRequest, peer, peer::key_hash, pin_of};
 use crate::digest;
 use model::{HostName, names::is_name};
 use rcgen::{
@@ -20,7 +20,8 @@ const KEY_FILE: &str = "ca.key";
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * DAY.as_secs());
-const LEAF_LIFETIME: Duration = Duration::from_secs(365 * DAY.as_secs());
+/// How long the certificates of controller and agents are good. Agents renew theirs long before.
+pub const LEAF_LIFETIME: Duration = Duration::from_secs(365 * DAY.as_secs());
 /// How far the clock of a host may be behind the controller's without refusing a new certificate.
 const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60 * 60);
 
@@ -28,6 +29,7 @@ const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60 * 60);
 pub struct Authority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
+    leaf_lifetime: Duration,
 }
 
 impl Authority {
@@ -38,7 +40,7 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?.pem();
-        Ok(Self { certificate, issuer: Issuer::new(params, key) })
+        Ok(Self { certificate, issuer: Issuer::new(params, key), leaf_lifetime: LEAF_LIFETIME })
     }
 
     /// Reads an authority and checks that its two files belong together.
@@ -49,7 +51,12 @@ impl Authority {
             return Err(IdentityError::Mismatch);
         }
         let issuer = Issuer::from_ca_cert_pem(&certificate, key)?;
-        Ok(Self { certificate, issuer })
+        Ok(Self { certificate, issuer, leaf_lifetime: LEAF_LIFETIME })
+    }
+
+    /// Signs certificates of another lifetime from now on.
+    pub fn lasting(self, leaf_lifetime: Duration) -> Self {
+        Self { leaf_lifetime, ..self }
     }
 
     /// Writes both files, each atomically; the certificate comes last, so where it is the key is too.
@@ -84,7 +91,7 @@ impl Authority {
     /// Makes key and certificate of a controller; `names` are the DNS names and addresses it is reached by.
     pub fn issue_controller(&self, names: &[String]) -> Result<Identity, IdentityError> {
         let key = KeyPair::generate()?;
-        let mut params = leaf(validity(LEAF_LIFETIME), "spiffe://standin/controller", "Standin controller")?;
+        let mut params = leaf(validity(self.leaf_lifetime), "spiffe://standin/controller", "Standin controller")?;
         for name in names {
             params.subject_alt_names.push(match name.parse::<IpAddr>() {
                 Ok(address) => SanType::IpAddress(address),
@@ -99,7 +106,19 @@ impl Authority {
     ///
     /// Only the key is taken from the request, after its signature was checked; names it asks for are ignored.
     pub fn sign_agent(&self, request_pem: &str, host: &HostName) -> Result<String, IdentityError> {
-        self.sign_agent_for(request_pem, host, validity(LEAF_LIFETIME))
+        self.sign_agent_for(request_pem, host, validity(self.leaf_lifetime))
+    }
+
+    /// Signs anew for a host that stays who it is.
+    ///
+    /// **Errors** `OtherKey` unless the request is for the very key (`Peer::key`) that the host is known by: streams
+    /// name their peers by it.
+    pub fn renew_agent(&self, request_pem: &str, host: &HostName, key: &str) -> Result<String, IdentityError> {
+        let request = CertificateSigningRequestParams::from_pem(request_pem)?;
+        if key_hash(&request.public_key.subject_public_key_info()) != key {
+            return Err(IdentityError::OtherKey);
+        }
+        self.sign_agent(request_pem, host)
     }
 
     pub(super) fn sign_agent_for(

@@ -6,13 +6,15 @@
 
 mod authority;
 mod files;
+mod lifetime;
 mod own;
 mod peer;
 
-pub use authority::Authority;
+pub use authority::{Authority, LEAF_LIFETIME};
+pub use lifetime::Lifetime;
 pub use own::{CertificateRequest, Identity};
 pub(crate) use peer::pin_of_der;
-pub use peer::{Peer, PeerRole, key_of, pin_of};
+pub use peer::{Peer, PeerRole, key_of, pin_of, short};
 
 use std::{io, path::PathBuf};
 
@@ -32,6 +34,8 @@ pub enum IdentityError {
     Unnamed,
     #[error("the key does not belong to the certificate")]
     Mismatch,
+    #[error("the request is for another key")]
+    OtherKey,
     #[error("`{0}` is not a host name")]
     HostName(String),
     #[error("the system gives no random bytes")]

@@ -69,7 +69,7 @@ fn sections(text: &str) -> impl Iterator<Item = (&str, String)> {
     })
 }
 
-/// A new key and the request to have it certified. The key never leaves the host it was made on.
+/// A key and the request to have it certified. The key never leaves the host it was made on.
 pub struct CertificateRequest {
     key: KeyPair,
     pem: String,
@@ -77,7 +77,15 @@ pub struct CertificateRequest {
 
 impl CertificateRequest {
     pub fn create() -> Result<Self, IdentityError> {
-        let key = KeyPair::generate()?;
+        Self::of(KeyPair::generate()?)
+    }
+
+    /// Asks for the next certificate of a key that has one.
+    pub fn renewing(identity: &Identity) -> Result<Self, IdentityError> {
+        Self::of(KeyPair::from_pem(&identity.key)?)
+    }
+
+    fn of(key: KeyPair) -> Result<Self, IdentityError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new(); // the authority decides the names
         let pem = params.serialize_request(&key)?.pem()?;

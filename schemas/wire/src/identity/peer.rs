@@ -52,6 +52,11 @@ pub fn pin_of(certificate_pem: &str) -> Result<String, IdentityError> {
     Ok(digest::sha256_hex(&public_key(certificate_pem)?))
 }
 
+/// Enough of a key's hash for people to tell two apart.
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
 /// As `pin_of`, from DER; `None` when it is no certificate.
 pub(crate) fn pin_of_der(certificate: &[u8]) -> Option<String> {
     let parsed = parse(certificate, "the authority").ok()?;
@@ -59,10 +64,15 @@ pub(crate) fn pin_of_der(certificate: &[u8]) -> Option<String> {
 }
 
 pub(super) fn public_key(certificate_pem: &str) -> Result<Vec<u8>, IdentityError> {
-    Ok(parse(&der(certificate_pem)?, "the file")?.public_key().raw.to_vec())
+    read(certificate_pem, |certificate| certificate.public_key().raw.to_vec())
 }
 
-fn key_hash(public_key: &[u8]) -> String {
+/// What `look` finds in a certificate.
+pub(super) fn read<T>(certificate_pem: &str, look: impl FnOnce(&X509Certificate<'_>) -> T) -> Result<T, IdentityError> {
+    Ok(look(&parse(&der(certificate_pem)?, "the file")?))
+}
+
+pub(super) fn key_hash(public_key: &[u8]) -> String {
     blake3::hash(public_key).to_hex().to_string()
 }
 

@@ -127,6 +127,24 @@ fn an_answer_for_another_key_is_refused() {
 }
 
 #[test]
+fn a_certificate_is_renewed_for_the_same_key_and_for_no_other() {
+    let (host, hour) = (HostName::from("mx1"), std::time::Duration::from_secs(3600));
+    let authority = Authority::create().unwrap().lasting(hour);
+    let old = authority.issue_agent(&host).unwrap();
+    let (authority, key) = (authority.lasting(LEAF_LIFETIME), old.subject().unwrap().key);
+    let request = CertificateRequest::renewing(&old).unwrap();
+    let certificate = authority.renew_agent(request.pem(), &host, &key).unwrap();
+    let new = request.into_identity(certificate, old.authority.clone()).unwrap();
+    assert_eq!((new.subject().unwrap(), &new.key), (old.subject().unwrap(), &old.key));
+    let until = |identity: &Identity| Lifetime::of(&identity.certificate).unwrap().until;
+    assert!(until(&new).since(until(&old)) > LEAF_LIFETIME - 2 * hour);
+
+    let stranger = CertificateRequest::create().unwrap();
+    assert!(matches!(authority.renew_agent(stranger.pem(), &host, &key), Err(IdentityError::OtherKey)));
+    assert!(authority.renew_agent("", &host, &key).is_err());
+}
+
+#[test]
 fn a_certificate_without_our_uri_is_nobody() {
     let key = KeyPair::generate().unwrap();
     for uris in [

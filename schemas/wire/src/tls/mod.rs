@@ -10,7 +10,7 @@ pub use api::{ApiDistrust, ApiTrust, api_client_config, api_server_config, conne
 pub use config::{ClientCertificate, client_config, joining_config, server_config};
 pub use pin::WrongAuthority;
 
-use crate::identity::{IdentityError, Peer, PeerRole, SERVER_NAME};
+use crate::identity::{IdentityError, Peer, PeerRole, SERVER_NAME, short};
 use model::HostName;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use std::{io, sync::Arc};
@@ -86,11 +86,6 @@ fn check(peer: &Peer, expected: Expected<'_>) -> Result<(), TlsError> {
         None => "the controller".to_owned(),
     };
     if right { Ok(()) } else { Err(TlsError::WrongPeer { expected, got }) }
-}
-
-/// Enough of a key's hash for people to tell two apart.
-fn short(key: &str) -> &str {
-    key.get(..12).unwrap_or(key)
 }
 
 #[cfg(test)]
