@@ -5,10 +5,11 @@ use engine::{
     toy::{Fault, Hardship, Toy},
 };
 use model::{
-    Epoch, MemberName, Role, RunId, Timestamp,
+    Epoch, ErrandId, MemberName, Role, RunId, Timestamp,
     view::{RunState, Verb},
 };
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn lossy() -> Options {
     Options { allow_data_loss: true, no_fence: true, ..Toy::options(Some("dublin")) }
@@ -51,6 +52,8 @@ fn sane(toy: &Toy) {
     if let Some(serving) = &toy.ledger.serving {
         assert_eq!(toy.ledger.role(serving), Role::Active, "services are ordered where nobody is active");
     }
+    let steps: BTreeSet<&str> = toy.ledger.errands.keys().map(ErrandId::stem).collect();
+    assert_eq!(steps.len(), toy.ledger.errands.len(), "two orders of one step stand: {:?}", toy.ledger.errands);
 }
 
 #[test]
@@ -283,6 +286,24 @@ fn a_paused_run_is_repeated_or_goes_on_without() {
     let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
     assert_eq!(next, Next::Done);
     assert!(run.resume("anna".to_owned(), None, None, toy.now).is_err());
+}
+
+/// A redirection that cannot be checked, done by a host that nobody heard from until patience had ended.
+#[test]
+fn what_was_done_unheard_is_not_done_again_when_the_run_is_resumed() {
+    let mut toy = Toy::two_hosts();
+    toy.spec.monitoring.checks.clear();
+    toy.spec.redirection[0].script.as_mut().unwrap().check.clear();
+    let plan = toy.plan(Verb::Switchover, &Toy::options(None));
+    let (redirect, mut run) = (plan.steps.len(), Run::start(RunId::new("r-1"), plan, "anna".to_owned()));
+    let frozen = Hardship { frozen: Some(redirect - 1), ..Hardship::default() };
+    let next = toy.drive(&mut run, &frozen, &mut String::new(), &mut sane);
+    assert!(matches!(&next, Next::Paused { step, .. } if *step == redirect.to_string()), "{next:?}");
+    toy.tick();
+    run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
+    assert_eq!(next, Next::Done);
+    assert!(!run.log().iter().any(|event| matches!(event.what, What::Retried { .. })), "{:?}", run.log());
 }
 
 #[test]

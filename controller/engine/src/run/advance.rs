@@ -3,9 +3,9 @@
 use super::{Event, Next, Run, State, What};
 use crate::{
     settings::{Observed, Settings},
-    steps::{AnyStep, Asking, Progress, Sight, Undo},
+    steps::{AnyStep, Asking, Found, Progress, Sight, Undo},
 };
-use model::{Ledger, Timestamp, recovery_plan::OnFailure};
+use model::{Ledger, Timestamp, errand::UNDO, recovery_plan::OnFailure};
 use std::time::Duration;
 
 /// Attempts a step makes by itself. With the pauses between them they span about half a minute.
@@ -76,6 +76,9 @@ impl Run {
         if at == 0 && !undoing {
             self.forget_settled(ledger);
         }
+        // One order of a step stands at a time: a host that was silent must not find an attempt beside its own undo.
+        let own = cx.errand();
+        ledger.errands.retain(|id, _| *id == own || id.stem() != own.stem());
         match (undoing, step.undo()) {
             (false, _) => step.ask(&cx, ledger),
             (true, Undo::With(inverse)) => inverse.ask(&cx, ledger),
@@ -102,7 +105,7 @@ impl Run {
     }
 
     fn asking(&self, at: usize, attempt: u32, undoing: bool, ledger: &Ledger) -> Asking {
-        let tail = if undoing { ".undo" } else { "" };
+        let tail = if undoing { UNDO } else { "" };
         Asking {
             run: self.id.clone(),
             step: format!("{}{tail}", at + 1),
@@ -137,16 +140,18 @@ impl Run {
         let note = record.note.clone();
         match record.state {
             State::Untouched => happened(at, now, What::Asked { revision: self.ask(at, 1, false, ledger) }),
-            State::Resumed => self.retry(at, "resumed".to_owned(), ledger, now),
+            State::Resumed => match self.see(at, ledger, settings, observed) {
+                // It came about while nobody expected it any more: once is enough.
+                Progress::Reached(found) => reached(at, now, found),
+                _ => self.retry(at, "resumed".to_owned(), ledger, now),
+            },
             State::Paused => Turn::Rest(Next::Paused { step: path(at), why: note }),
             State::Failed => match self.answer(at, self.crossed()) {
                 OnFailure::Continue => happened(at, now, What::Skipped { by: "the plan".to_owned(), reason: note }),
                 _ => happened(at, now, What::Paused { why: note }),
             },
             _ => match self.see(at, ledger, settings, observed) {
-                Progress::Reached(found) => {
-                    happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
-                }
+                Progress::Reached(found) => reached(at, now, found),
                 Progress::Waiting(why) if self.question(at).is_some() => {
                     Turn::Rest(Next::Paused { step: path(at), why })
                 }
@@ -168,9 +173,7 @@ impl Run {
             return happened(at, now, What::Asked { revision: self.ask(at, 1, false, ledger) });
         }
         match self.see(at, ledger, settings, observed) {
-            Progress::Reached(found) => {
-                happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
-            }
+            Progress::Reached(found) => reached(at, now, found),
             Progress::Waiting(why) => Turn::Rest(Next::Wait { step: path(at), why }),
             Progress::Again(why) => self.retry(at, why, ledger, now),
             Progress::Impossible(why) => happened(at, now, What::Failed { why }),
@@ -222,7 +225,7 @@ impl Run {
         let inverse = if undoing { self.plan.steps[at].undo() } else { Undo::Nothing };
         let step: &AnyStep = match (&inverse, undoing) {
             (Undo::With(step), true) => step,
-            (_, true) => return Progress::Reached(crate::steps::Found::default()),
+            (_, true) => return Progress::Reached(Found::default()),
             (_, false) => self.step(at).unwrap_or(&self.plan.steps[at]),
         };
         let attempt = if undoing { 1 } else { record.attempt };
@@ -267,6 +270,10 @@ fn pause_before(attempt: u32) -> Duration {
 
 fn happened(at: usize, now: Timestamp, what: What) -> Turn {
     Turn::Happened(Event { step: path(at), at: now, what })
+}
+
+fn reached(at: usize, now: Timestamp, found: Found) -> Turn {
+    happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
 }
 
 fn path(at: usize) -> String {

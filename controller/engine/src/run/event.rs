@@ -99,7 +99,7 @@ impl State {
         match (self, what) {
             (S::Untouched, W::Asked { .. }) => Some(S::Asked),
             (S::Asked | S::Resumed, W::Retried { .. }) => Some(S::Asked),
-            (S::Asked, W::Reached { .. }) => Some(S::Reached),
+            (S::Asked | S::Resumed, W::Reached { .. }) => Some(S::Reached),
             (S::Asked, W::Failed { .. }) => Some(S::Failed),
             (S::Asked | S::Paused, W::Approved { .. }) => Some(S::Reached),
             (S::Failed, W::Paused { .. }) => Some(S::Paused),
