@@ -264,7 +264,14 @@ fn a_paused_run_is_repeated_or_goes_on_without() {
     let mut run = toy.play(Verb::Switchover, &Toy::options(None)).run;
     let view = run.view(&toy.settings(), &toy.ledger, &toy.observed());
     assert_eq!(view.state, RunState::Paused);
-    assert_eq!(view.choices, ["standin run resume r-1", "standin run resume r-1 --skip 5 --reason TEXT"]);
+    assert_eq!(
+        view.choices,
+        [
+            "standin run resume r-1",
+            "standin run resume r-1 --skip 5 --reason TEXT",
+            "standin run abort r-1 --as-it-is --reason TEXT"
+        ]
+    );
     let refusal = run.abort("anna".to_owned(), toy.now).unwrap_err();
     assert!(refusal.message.contains("past the point of no return"), "{refusal}");
     let skip = |run: &mut Run, step: &str, reason: &str| {
@@ -433,7 +440,13 @@ fn carry_out(toy: &mut Toy, deed: &Deed) {
             let crashes = *crashes && frozen.is_none() && toy.faults.is_empty();
             let hardship = Hardship { frozen: *frozen, crashes, loses_ledger: crashes };
             let (epoch, revision) = (toy.ledger.epoch, toy.ledger.revision);
-            let played = toy.play_through(*verb, &options, &hardship, sane);
+            let mut played = toy.play_through(*verb, &options, &hardship, sane);
+            if matches!(played.next, Next::Paused { .. }) {
+                let given_up = played.run.give_up("anna".to_owned(), Some("no way".to_owned()), toy.now);
+                assert!(given_up.is_ok(), "{given_up:?}");
+                toy.goes_on(&mut played, given_up.unwrap_or_default());
+                assert!(toy.busy.is_none() && toy.ledger.errands.is_empty(), "{}", played.transcript);
+            }
             assert!(!matches!(played.next, Next::Wait { .. }), "{}", played.transcript);
             assert!(!played.transcript.contains("never ended"), "{}", played.transcript);
             assert!(toy.ledger.epoch >= epoch && toy.ledger.revision >= revision);

@@ -333,6 +333,8 @@ pub struct ResumeRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AbortRequest {
+    /// Ends the run where it stands, past its point of no return; takes nothing back and needs a reason.
+    pub as_it_is: bool,
     pub reason: Option<String>,
 }
 

@@ -20,7 +20,8 @@ use wire::api::{AbortRequest, List, ResumeRequest};
   standin run attach r-7q4k
   standin run resume r-7q4k                             repeats the step that failed, or says yes where one is asked
   standin run resume r-7q4k --skip 5 --reason TEXT      goes on without step 5
-  standin run abort r-7q4k                              takes back what can be taken back")]
+  standin run abort r-7q4k                              takes everything back, before the point of no return
+  standin run abort r-7q4k --as-it-is --reason TEXT     ends it where it stands, after that point")]
 pub struct Run {
     #[command(subcommand)]
     action: Action,
@@ -67,11 +68,15 @@ enum Action {
         #[command(flatten)]
         following: Following,
     },
-    /// Stop a run: takes its steps back before the point of no return, pauses it after
+    /// Stop a run: takes its steps back before the point of no return; after it, only --as-it-is ends a run
     Abort {
         /// Run, such as r-7q4k
         #[arg(value_parser = run_id)]
         id: String,
+        /// End it where it stands, past its point of no return: nothing is taken back, services may rest, and another
+        /// run, such as a failover, goes on from there
+        #[arg(long, requires = "reason")]
+        as_it_is: bool,
         /// Why; kept with the run
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -104,9 +109,10 @@ pub async fn run(cx: &mut Context, args: Run) -> Outcome {
             let run: RunView = change(cx, &format!("{}/resume", path(&id)), &ResumeRequest { skip, reason }).await?;
             following.show(cx, run).await
         }
-        Action::Abort { id, reason, following } => {
+        Action::Abort { id, as_it_is, reason, following } => {
             following.check()?;
-            let run: RunView = change(cx, &format!("{}/abort", path(&id)), &AbortRequest { reason }).await?;
+            let request = AbortRequest { as_it_is, reason };
+            let run: RunView = change(cx, &format!("{}/abort", path(&id)), &request).await?;
             following.show(cx, run).await
         }
     }

@@ -100,11 +100,14 @@ pub fn crossed(run: &RunView) -> bool {
 /// How to go on with a run this terminal does not follow any more.
 pub fn detached(run: &RunView) -> Vec<String> {
     let (id, verb) = (&run.id, &run.verb);
-    vec![
+    let mut lines = vec![
         format!("Detached. Run {id} ({verb} {}) goes on.", run.scenario),
         format!("  see it    standin run attach {id}"),
-        format!("  stop it   standin run abort {id}"),
-    ]
+    ];
+    if !crossed(run) {
+        lines.push(format!("  stop it   standin run abort {id}"));
+    }
+    lines
 }
 
 #[cfg(test)]

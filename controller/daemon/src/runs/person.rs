@@ -25,11 +25,16 @@ pub async fn resume(hub: &Hub, id: &str, request: ResumeRequest, by: &str) -> Re
     say(hub, id, ("RunResumed", words), move |run| run.resume(by, skip, reason, now())).await
 }
 
-/// Has everything taken back.
+/// Has everything taken back, or ends the run where it stands.
 pub async fn abort(hub: &Hub, id: &str, request: AbortRequest, by: &str) -> Result<RunView, Refusal> {
-    let reason = request.reason.map_or(String::new(), |reason| format!(": {reason}"));
-    let words = format!("{by} aborted run {id}{reason}");
+    let AbortRequest { as_it_is, reason } = request;
+    let words = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     let by = by.to_owned();
+    if as_it_is {
+        let words = format!("{by} ended run {id} as it is{words}");
+        return say(hub, id, ("RunGivenUp", words), move |run| run.give_up(by, reason, now())).await;
+    }
+    let words = format!("{by} aborted run {id}{words}");
     say(hub, id, ("RunAborted", words), move |run| run.abort(by, now())).await
 }
 

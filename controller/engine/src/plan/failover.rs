@@ -6,7 +6,7 @@ use crate::{
     steps::{FenceActive, OperatorWord, StopServices},
 };
 use model::{
-    Role,
+    Epoch, Role,
     agent_status::{LinkState, TargetState},
 };
 
@@ -26,8 +26,20 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     add_steps(draft, &from, &to, answers);
 }
 
+/// Since when a member is fenced that handed over everything it had: it is as it was then, and lacks what came after.
+fn handed_over(draft: &Draft<'_>, to: &Place) -> Option<Epoch> {
+    let known = draft.ledger.members.get(&to.member).filter(|known| known.role == Role::Fenced)?;
+    let divergence = known.divergence.filter(|divergence| divergence.drained)?;
+    (draft.fresh(to)?.role == Role::Fenced).then_some(divergence.since)
+}
+
 /// Only a copy that was complete once may be promoted; one in the middle of a synchronization is stated.
 fn guard_copy(draft: &mut Draft<'_>, to: &Place) {
+    if let Some(since) = handed_over(draft, to) {
+        let host = &to.host;
+        draft.losses.push(format!("{host} was active until epoch {since} and has nothing that was written since"));
+        return;
+    }
     let target = draft.fresh(to).and_then(|report| report.target.clone());
     let (name, member) = (draft.settings.scenario, to.called());
     if target.is_none() && draft.ledger.suspended.is_some() {

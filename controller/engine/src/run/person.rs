@@ -1,4 +1,4 @@
-//! What a person may do to a run: go on, leave a step out, take everything back.
+//! What a person may do to a run: go on, leave a step out, take everything back, end it where it stands.
 
 use super::{Event, Run, What};
 use crate::text;
@@ -87,10 +87,33 @@ impl Run {
             let why = if self.moved() { "the roles have moved" } else { "what was begun cannot be taken back" };
             return Err(Refusal::new(format!("run {id} is past the point of no return: {why}"))
                 .help(format!("it goes forward only:  standin run resume {id}"))
-                .help("the way back is a run of its own, once this one is over"));
+                .help(format!("where it cannot, end it as it is:  {}", self.as_it_is())));
         }
         let step = (self.current().unwrap_or_default() + 1).to_string();
         self.happen(step, now, What::AbortAsked { by })
+    }
+
+    /// Ends the run where it stands; roles, services and clients stay as they are. A new run goes on from there.
+    ///
+    /// **Errors** without a reason, before the point of no return, and when the run is over.
+    pub fn give_up(&mut self, by: String, reason: Option<String>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let id = self.id.clone();
+        if self.is_over() {
+            return Err(Refusal::new(format!("run {id} is over")).help(format!("standin run show {id}")));
+        }
+        if !self.crossed() {
+            let refusal = Refusal::new(format!("run {id} has not passed its point of no return: it can be taken back"));
+            return Err(refusal.help(format!("standin run abort {id}")));
+        }
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        let reason =
+            reason.ok_or_else(|| Refusal::new("ending a run as it is needs a reason").help("--reason TEXT"))?;
+        let step = (self.current().unwrap_or_default() + 1).to_string();
+        self.happen(step, now, What::GivenUp { by, reason })
+    }
+
+    fn as_it_is(&self) -> String {
+        format!("standin run abort {} --as-it-is --reason TEXT", self.id)
     }
 
     fn happen(&mut self, step: String, at: Timestamp, what: What) -> Result<Vec<Event>, Refusal> {
@@ -109,9 +132,7 @@ impl Run {
         if self.asking_at().is_none() && self.plan.steps[at].skippable() {
             choices.push(format!("standin run resume {id} --skip {} --reason TEXT", at + 1));
         }
-        if !self.crossed() {
-            choices.push(format!("standin run abort {id}"));
-        }
+        choices.push(if self.crossed() { self.as_it_is() } else { format!("standin run abort {id}") });
         choices
     }
 
