@@ -130,16 +130,16 @@ fn command(draft: &Draft<'_>, from: &Place, to: &Place) -> String {
 }
 
 fn add_steps(draft: &mut Draft<'_>, from: &Place, to: &Place, answers: bool) {
-    let services = draft.settings.services();
+    let (services, time) = (draft.settings.services(), draft.settings.services_time());
     let text = format!("I have checked that {} is off", from.host);
     let word = (!answers).then(|| OperatorWord { name: draft.options.by.clone(), text });
     let stops = answers && !services.is_empty() && draft.ledger.role(&from.member) == Role::Active;
     if stops {
-        draft.step(StopServices { at: from.clone(), services: services.clone() });
+        draft.step(StopServices { at: from.clone(), services: services.clone(), time });
     }
     let epoch = draft.next_epoch();
     let serving = !stops && draft.ledger.serving.as_ref() == Some(&from.member);
-    draft.step(FenceActive { from: from.clone(), epoch, services, drain_to: None, word, serving });
+    draft.step(FenceActive { from: from.clone(), epoch, services, time, drain_to: None, word, serving });
     let drained = nothing_is_missing(draft, from, to);
     draft.promote_and_open(from, to, drained);
 }
