@@ -314,6 +314,28 @@ fn what_was_done_unheard_is_not_done_again_when_the_run_is_resumed() {
 }
 
 #[test]
+fn a_step_that_is_resumed_has_all_its_attempts_again() {
+    let mut toy = Toy::two_hosts();
+    let plan = toy.plan(Verb::Switchover, &Toy::options(None));
+    let mut run = Run::start(RunId::new("r-1"), plan, "anna".to_owned());
+    while !run.crossed() {
+        let mut ledger = toy.ledger.clone();
+        run.advance(&mut ledger, &toy.settings(), &toy.observed());
+        toy.ledger = ledger;
+        toy.tick();
+    }
+    toy.faults.insert(Fault::ErrandsFail);
+    let attempts = |run: &Run| run.log().iter().filter(|e| matches!(e.what, What::Retried { .. })).count();
+    for expected in [5, 11, 17] {
+        let next =
+            toy.drive(&mut run, &Hardship { crashes: true, ..Hardship::default() }, &mut String::new(), &mut sane);
+        assert!(matches!(&next, Next::Paused { why, .. } if why.contains("(after 6 attempts)")), "{next:?}");
+        assert_eq!(attempts(&run), expected);
+        run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    }
+}
+
+#[test]
 fn an_interrupted_redirection_is_tried_again_only_when_it_can_be_checked() {
     let attempts = |log: &[Event]| log.iter().filter(|e| matches!(e.what, What::Retried { .. })).count();
     for (check, expected) in [(vec!["forward".to_owned(), "--check".to_owned()], 5), (Vec::new(), 0)] {

@@ -234,7 +234,8 @@ impl Run {
         let patience = manner.and_then(|manner| manner.timeout).map_or_else(|| step.patience(), |timeout| timeout.0);
         let retries = manner.and_then(|manner| manner.retries);
         let attempts_max = retries.map_or(ATTEMPTS_MAX, |retries| retries.max.saturating_add(1));
-        let pause = retries.map_or_else(|| pause_before(attempt), |retries| retries.delay.0);
+        let tries = attempt.saturating_sub(record.attempts_before);
+        let pause = retries.map_or_else(|| pause_before(tries), |retries| retries.delay.0);
         let progress = step.look(&cx, &Sight { scenario: settings.scenario, ledger, observed });
         let asked = observed.now.since(record.asked_at);
         let waited = observed.now.since(record.asked_at.max(self.grace_from));
@@ -246,18 +247,18 @@ impl Run {
             progress => progress,
         };
         match progress {
-            Progress::Impossible(why) if retries.is_some() => again(why, attempt, attempts_max, asked, pause),
-            Progress::Again(why) => again(why, attempt, attempts_max, asked, pause),
+            Progress::Impossible(why) if retries.is_some() => again(why, tries, attempts_max, asked, pause),
+            Progress::Again(why) => again(why, tries, attempts_max, asked, pause),
             progress => progress,
         }
     }
 }
 
-/// Another attempt, once it is time and as long as there may be one.
-fn again(why: String, attempt: u32, attempts_max: u32, asked: Duration, pause: Duration) -> Progress {
-    match attempt {
+/// Another attempt, once it is time and as long as there may be one. `tries` are those since a person took it up.
+fn again(why: String, tries: u32, attempts_max: u32, asked: Duration, pause: Duration) -> Progress {
+    match tries {
         1 if attempts_max == 1 => Progress::Impossible(why),
-        _ if attempt >= attempts_max => Progress::Impossible(format!("{why} (after {attempt} attempts)")),
+        _ if tries >= attempts_max => Progress::Impossible(format!("{why} (after {tries} attempts)")),
         _ if asked < pause => Progress::Waiting(why),
         _ => Progress::Again(why),
     }

@@ -49,6 +49,8 @@ pub enum Next {
 struct Record {
     state: State,
     attempt: u32,
+    /// The attempts made before a person resumed it: they do not count any more.
+    attempts_before: u32,
     /// The ledger revision that carries the order in force.
     since: u64,
     asked_at: Timestamp,
@@ -294,7 +296,8 @@ impl Record {
                 self.finished = Some(event.at);
             }
             What::Undone => self.finished = Some(event.at),
-            What::Resumed { .. } | What::AbortAsked { .. } => {}
+            What::Resumed { .. } => self.attempts_before = self.attempt,
+            What::AbortAsked { .. } => {}
         }
     }
 }
