@@ -275,7 +275,7 @@ fn a_paused_run_is_repeated_or_goes_on_without() {
     let refusal = run.abort("anna".to_owned(), toy.now).unwrap_err();
     assert!(refusal.message.contains("past the point of no return"), "{refusal}");
     let skip = |run: &mut Run, step: &str, reason: &str| {
-        run.resume("anna".to_owned(), Some(step.to_owned()), Some(reason.to_owned()), Timestamp(9))
+        run.resume("anna".to_owned(), None, Some(step.to_owned()), Some(reason.to_owned()), Timestamp(9))
     };
     assert!(skip(&mut run, "6", "why").is_err(), "it is paused at another step");
     assert!(skip(&mut run, "5", " ").is_err(), "a reason is needed");
@@ -285,14 +285,14 @@ fn a_paused_run_is_repeated_or_goes_on_without() {
     let next = without.0.drive(&mut without.1, &Hardship::default(), &mut String::new(), &mut sane);
     assert_eq!(next, Next::Done);
 
-    run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
     let still = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
     assert!(matches!(still, Next::Paused { .. }), "it fails again");
     toy.faults.clear();
-    run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
     let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
     assert_eq!(next, Next::Done);
-    assert!(run.resume("anna".to_owned(), None, None, toy.now).is_err());
+    assert!(run.resume("anna".to_owned(), None, None, None, toy.now).is_err());
 }
 
 /// A redirection that cannot be checked, done by a host that nobody heard from until patience had ended.
@@ -307,7 +307,7 @@ fn what_was_done_unheard_is_not_done_again_when_the_run_is_resumed() {
     let next = toy.drive(&mut run, &frozen, &mut String::new(), &mut sane);
     assert!(matches!(&next, Next::Paused { step, .. } if *step == redirect.to_string()), "{next:?}");
     toy.tick();
-    run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
     let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
     assert_eq!(next, Next::Done);
     assert!(!run.log().iter().any(|event| matches!(event.what, What::Retried { .. })), "{:?}", run.log());
@@ -331,7 +331,7 @@ fn a_step_that_is_resumed_has_all_its_attempts_again() {
             toy.drive(&mut run, &Hardship { crashes: true, ..Hardship::default() }, &mut String::new(), &mut sane);
         assert!(matches!(&next, Next::Paused { why, .. } if why.contains("(after 6 attempts)")), "{next:?}");
         assert_eq!(attempts(&run), expected);
-        run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+        run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
     }
 }
 

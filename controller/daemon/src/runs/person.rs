@@ -16,13 +16,13 @@ use wire::api::{AbortRequest, ResumeRequest, WatchEvent};
 
 /// Lets a paused run go on, or leaves the step out at which it stands.
 pub async fn resume(hub: &Hub, id: &str, request: ResumeRequest, by: &str) -> Result<RunView, Refusal> {
-    let ResumeRequest { skip, reason } = request;
+    let ResumeRequest { step, skip, reason } = request;
     let words = match (&skip, &reason) {
         (Some(step), Some(reason)) => format!("{by} resumed run {id} without step {step}: {reason}"),
         _ => format!("{by} resumed run {id}"),
     };
     let by = by.to_owned();
-    say(hub, id, ("RunResumed", words), move |run| run.resume(by, skip, reason, now())).await
+    say(hub, id, ("RunResumed", words), move |run| run.resume(by, step, skip, reason, now())).await
 }
 
 /// Has everything taken back, or ends the run where it stands.
@@ -52,7 +52,7 @@ async fn say(
     };
     let mut run = current.run.clone();
     let said = word(&mut run).map_err(|refusal| {
-        let start = Refusal::refused(refusal.message);
+        let start = if refusal.moved { Refusal::conflict(refusal.message) } else { Refusal::refused(refusal.message) };
         refusal.help.into_iter().fold(start, Refusal::help)
     })?;
     let (run_id, first) = (current.view.id.clone(), current.logged);

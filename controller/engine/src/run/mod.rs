@@ -133,7 +133,7 @@ impl Run {
             Some(Next::Done) => RunState::Done,
             Some(Next::RolledBack { .. }) => RunState::RolledBack,
             Some(_) => RunState::Stuck,
-            None if self.paused_at().or(self.asking_at()).is_some() => RunState::Paused,
+            None if self.waiting_at().is_some() => RunState::Paused,
             None => RunState::Running,
         }
     }
@@ -220,6 +220,11 @@ impl Run {
             AnyStep::Approve(approve) => Some(&approve.message),
             _ => None,
         }
+    }
+
+    /// The step at which the run waits for a person.
+    fn waiting_at(&self) -> Option<usize> {
+        self.paused_at().or(self.asking_at())
     }
 
     fn paused_at(&self) -> Option<usize> {

@@ -9,12 +9,14 @@ use model::{Timestamp, view::RunState};
 #[error("{message}")]
 pub struct Refusal {
     pub message: String,
+    /// Whether the run has moved since it was shown.
+    pub moved: bool,
     pub help: Vec<String>,
 }
 
 impl Refusal {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: Vec::new() }
+        Self { message: message.into(), moved: false, help: Vec::new() }
     }
 
     fn help(mut self, line: impl Into<String>) -> Self {
@@ -24,24 +26,32 @@ impl Refusal {
 }
 
 impl Run {
-    /// Repeats the step at which the run is paused, or leaves it out; says yes where a person is asked.
+    /// Repeats the step at which the run is paused, or leaves it out; says yes where a person is asked. `step` is the
+    /// one that the person was shown: a yes is never taken for the answer to another question.
     ///
-    /// **Errors** when the run is not paused, or the step is one that nothing can go on without.
+    /// **Errors** when the run is not paused, another step waits, or it is one that nothing can go on without.
     pub fn resume(
         &mut self,
         by: String,
+        step: Option<String>,
         skip: Option<String>,
         reason: Option<String>,
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let id = self.id.clone();
-        let asked = self.paused_at().or(self.asking_at()).filter(|at| self.question(*at).is_some());
+        self.ensure_shown(step.as_deref())?;
+        let asked = self.waiting_at().filter(|at| self.question(*at).is_some());
         if let (Some(at), None) = (asked, &skip) {
+            if step.is_none() {
+                let question = self.question(at).unwrap_or_default();
+                let refusal = Refusal::new(format!("a yes needs the step that asks; step {} asks: {question}", at + 1));
+                return Err(refusal.help(self.yes(at)));
+            }
             return self.happen((at + 1).to_string(), now, What::Approved { by, reason });
         }
         if let (Some(at), Some(_)) = (asked, &skip) {
             let refusal = Refusal::new(format!("step {} asks a person and cannot be left out", at + 1));
-            return Err(refusal.help(format!("say yes:  standin run resume {id}")));
+            return Err(refusal.help(format!("say yes:  {}", self.yes(at))));
         }
         let Some(at) = self.paused_at() else {
             return Err(Refusal::new(match self.state() {
@@ -56,6 +66,22 @@ impl Run {
             Some(skip) => self.skipping(at, &skip, by, reason)?,
         };
         self.happen(step, now, what)
+    }
+
+    /// Refuses an answer to another step than the one that waits.
+    fn ensure_shown(&self, step: Option<&str>) -> Result<(), Refusal> {
+        let waiting = self.waiting_at().map(|at| (at + 1).to_string());
+        let (Some(shown), Some(waiting)) = (step, waiting) else { return Ok(()) };
+        if shown == waiting {
+            return Ok(());
+        }
+        let id = &self.id;
+        let refusal = Refusal::new(format!("run {id} waits at step {waiting}, not at step {}", shown.escape_debug()));
+        Err(Refusal { moved: true, ..refusal }.help(format!("look again:  standin run show {id}")))
+    }
+
+    fn yes(&self, at: usize) -> String {
+        format!("standin run resume {} --step {}", self.id, at + 1)
     }
 
     fn skipping(&self, at: usize, skip: &str, by: String, reason: Option<String>) -> Result<What, Refusal> {
@@ -125,10 +151,11 @@ impl Run {
     /// Exact commands that go on from here.
     pub(super) fn choices(&self) -> Vec<String> {
         let id = &self.id;
-        let Some(at) = self.paused_at().or(self.asking_at()) else {
+        let Some(at) = self.waiting_at() else {
             return Vec::new();
         };
-        let mut choices = vec![format!("standin run resume {id}")];
+        let asks = self.question(at).is_some();
+        let mut choices = vec![if asks { self.yes(at) } else { format!("standin run resume {id}") }];
         if self.asking_at().is_none() && self.plan.steps[at].skippable() {
             choices.push(format!("standin run resume {id} --skip {} --reason TEXT", at + 1));
         }

@@ -31,6 +31,7 @@ impl Run {
             why: self.why(),
             steps: self.step_views(settings, ledger, observed),
             true_now: if state == RunState::Running { Vec::new() } else { self.true_now(settings, ledger, observed) },
+            waiting_step: self.waiting_at().map(|at| (at + 1).to_string()),
             question: self.asking_at().and_then(|at| self.question(at)).map(str::to_owned),
             choices: if over { self.afterwards(settings, ledger, observed) } else { self.choices() },
             comparison: self.comparison(),
