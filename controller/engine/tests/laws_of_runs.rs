@@ -201,6 +201,14 @@ fn a_log_of_another_plan_is_refused() {
 }
 
 #[test]
+fn a_run_that_ends_forgets_points_that_the_manifest_does_not_have() {
+    let mut toy = Toy::two_hosts();
+    toy.ledger.redirected.insert("gone".into(), "dublin".into());
+    toy.play(Verb::Switchover, &Toy::options(None));
+    assert_eq!(toy.ledger.redirected, [("forwarder".into(), "dublin".into())].into());
+}
+
+#[test]
 fn a_finished_run_never_touches_the_ledger_again() {
     let mut toy = Toy::two_hosts();
     let mut old = toy.play(Verb::Switchover, &Toy::options(None)).run;

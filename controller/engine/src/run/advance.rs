@@ -5,7 +5,7 @@ use crate::{
     settings::{Observed, Settings},
     steps::{AnyStep, Asking, Found, Progress, Sight, Undo},
 };
-use model::{Ledger, Timestamp, errand::UNDO, recovery_plan::OnFailure};
+use model::{Ledger, PointName, Timestamp, errand::UNDO, recovery_plan::OnFailure};
 use std::time::Duration;
 
 /// Attempts a step makes by itself. With the pauses between them they span about half a minute.
@@ -30,7 +30,7 @@ impl Run {
         let mut events = Vec::new();
         loop {
             if let Some(end) = self.end() {
-                self.clear_errands(ledger);
+                self.tidy(ledger, settings);
                 return (events, end);
             }
             let event = match self.turn(ledger, settings, observed) {
@@ -115,12 +115,15 @@ impl Run {
         }
     }
 
-    /// Orders are forgotten by the ledger when the run is over; agents keep the record of what they did.
-    fn clear_errands(&self, ledger: &mut Ledger) {
+    /// When the run is over the ledger forgets its orders, whose record agents keep, and where points that the manifest
+    /// does not have any more sent clients.
+    fn tidy(&self, ledger: &mut Ledger, settings: &Settings<'_>) {
         let own = format!("{}/", self.id);
-        let before = ledger.errands.len();
+        let known = |point: &PointName| settings.spec.redirection.iter().any(|known| known.name == *point);
+        let before = (ledger.errands.len(), ledger.redirected.len());
         ledger.errands.retain(|id, _| !id.0.starts_with(&own));
-        if ledger.errands.len() != before {
+        ledger.redirected.retain(|point, _| known(point));
+        if (ledger.errands.len(), ledger.redirected.len()) != before {
             ledger.revision += 1;
         }
     }
