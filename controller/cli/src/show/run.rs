@@ -189,6 +189,14 @@ pub mod tests {
     }
 
     #[test]
+    fn an_abort_is_offered_only_while_there_is_a_way_back() {
+        let mut run = running();
+        assert!(!detached(&run).iter().any(|line| line.contains("abort")));
+        run.steps[2].state = "untouched".into();
+        assert!(detached(&run).iter().any(|line| line.contains("standin run abort r-7q4k")));
+    }
+
+    #[test]
     fn a_question_has_its_answers() {
         let mut run = paused();
         run.question = Some("The help desk knows?".into());

@@ -26,16 +26,19 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     add_steps(draft, &from, &to, answers);
 }
 
-/// Since when a member is fenced that handed over everything it had: it is as it was then, and lacks what came after.
-fn handed_over(draft: &Draft<'_>, to: &Place) -> Option<Epoch> {
+/// At which epoch a fenced member stopped being active, when it is still as it was then; it lacks what came after.
+fn active_until(draft: &Draft<'_>, to: &Place) -> Option<Epoch> {
     let known = draft.ledger.members.get(&to.member).filter(|known| known.role == Role::Fenced)?;
-    let divergence = known.divergence.filter(|divergence| divergence.drained)?;
-    (draft.fresh(to)?.role == Role::Fenced).then_some(divergence.since)
+    known.divergence.filter(|divergence| !divergence.followed)?;
+    draft.fresh(to).filter(|report| report.role == Role::Fenced)?;
+    let lineage = &draft.ledger.lineage;
+    let (last, _) = lineage.iter().rev().find(|(_, active)| **active == to.member)?;
+    lineage.range(last.next()..).next().map(|(epoch, _)| *epoch)
 }
 
 /// Only a copy that was complete once may be promoted; one in the middle of a synchronization is stated.
 fn guard_copy(draft: &mut Draft<'_>, to: &Place) {
-    if let Some(since) = handed_over(draft, to) {
+    if let Some(since) = active_until(draft, to) {
         let host = &to.host;
         draft.losses.push(format!("{host} was active until epoch {since} and has nothing that was written since"));
         return;
