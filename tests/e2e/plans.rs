@@ -83,7 +83,10 @@ fn a_plan_asks_runs_scripts_and_moves_the_work() -> Result<()> {
     fs::write(fleet.home("mx2").join("well"), "")?;
     let run = asking(&fleet)?;
     ensure!(active_host(&fleet)? == "mx1");
-    let said = fleet.run(&["run", "resume", &run])?;
+    let said = fleet.standin(&["run", "resume", &run])?.with_code(6)?;
+    ensure!(said.stderr.contains("The help desk knows?") && said.stderr.contains("--step 2"), "{said:?}");
+    fleet.standin(&["run", "resume", &run, "--step", "3"])?.with_code(4)?;
+    let said = fleet.run(&["run", "resume", &run, "--step", "2"])?;
     ensure!(said.stdout.contains("approved by"), "{}", said.stdout);
     ensure!(active_host(&fleet)? == "mx2");
     ensure!(told(&fleet, "mx1") == "announced OPS-12 announce mx1\n", "{}", told(&fleet, "mx1"));
@@ -99,7 +102,7 @@ fn a_plan_asks_runs_scripts_and_moves_the_work() -> Result<()> {
 fn a_step_that_fails_has_everything_taken_back() -> Result<()> {
     let fleet = fleet()?;
     let run = asking(&fleet)?;
-    let said = fleet.standin(&["run", "resume", &run])?.with_code(5)?;
+    let said = fleet.standin(&["run", "resume", &run, "--step", "2"])?.with_code(5)?;
     ensure!(said.stderr.contains("was taken back") && said.stderr.contains("after 2 attempts"), "{said:?}");
     ensure!(newest(&fleet)?.state == RunState::RolledBack);
     ensure!(active_host(&fleet)? == "mx1");

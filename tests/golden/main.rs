@@ -41,7 +41,7 @@ fn web_by_a_plan() -> Result<()> {
     };
     let mut played = toy.play(Verb::Switchover, &following(plan));
     ensure!(played.plan.blockers.is_empty(), "{:?}", played.plan.blockers);
-    played.run.resume("ben".to_owned(), None, None, toy.now)?;
+    played.run.resume("ben".to_owned(), Some("1".to_owned()), None, None, toy.now)?;
     toy.drive(&mut played.run, &Hardship::default(), &mut played.transcript, &mut |_| {});
     insta::assert_snapshot!(played.transcript);
 

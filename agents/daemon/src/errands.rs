@@ -130,6 +130,16 @@ impl ErrandRecord {
         lock(&self.known).records.get(id).is_some_and(|record| record.outcome.is_none())
     }
 
+    /// How an earlier attempt at the same work ended well, where nothing else could tell that it is done: whoever
+    /// orders another attempt has not heard of it.
+    pub fn done_before(&self, id: &ErrandId, work: &Work) -> Option<ErrandOutcome> {
+        let (Work::Run { check, .. } | Work::Redirect { check, .. }) = work else { return None };
+        let same = |record: &&Record| record.id.step() == id.step() && record.id != *id && record.work == *work;
+        let known = lock(&self.known);
+        let mut earlier = known.records.values().filter(|_| check.is_empty()).filter(same);
+        earlier.find_map(|r| r.outcome.clone().filter(|outcome| matches!(outcome, ErrandOutcome::Done(_))))
+    }
+
     /// What to report of the errands that are ordered now.
     pub fn outcomes<'a>(&self, ordered: impl Iterator<Item = &'a ErrandId>) -> BTreeMap<ErrandId, ErrandOutcome> {
         let known = lock(&self.known);

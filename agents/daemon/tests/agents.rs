@@ -134,6 +134,68 @@ async fn errands_are_carried_out_and_answered_again_from_the_record() {
     pair.stop().await;
 }
 
+/// One script holds a lock for as long as anything of it runs; the other needs that lock at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_taken_back_only_when_nothing_of_it_runs_any_more() {
+    let pair = Pair::start().await;
+    pair.at_home(1);
+    pair.controller.until("mx1", "active", |s| s.role == Role::Active).await;
+    let at = |name: &str| pair.primary.path(name).display().to_string();
+    let wait = "while [ ! -e \"$2\" ]; do sleep 0.01; done";
+    pair.primary.script("hold", &format!("exec 9>{}; flock 9; : > \"$1\"; {wait}", at("lock")));
+    pair.primary.script("need", &format!("flock -n {} echo taken", at("lock")));
+    let work = |command: &[&str]| Work::Run {
+        step: "db".to_owned(),
+        active_host: "mx1".to_owned(),
+        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        check: Vec::new(),
+        timeout: Period::from_secs(60),
+    };
+    for (step, stays_ordered) in [("1", true), ("2", false)] {
+        let (begun, go) = (at(&format!("begun-{step}")), at(&format!("go-{step}")));
+        let forward = model::ErrandId::new("r-1", step, 1);
+        let holding = work(&["hold", &begun, &go]);
+        pair.controller.change("mx1", |given| drop(given.errands.insert(forward.clone(), holding)));
+        eventually("the script runs", || fs::exists(&begun).unwrap()).await;
+        let undo = model::ErrandId::new("r-1", &format!("{step}.undo"), 1);
+        pair.controller.change("mx1", |given| {
+            given.errands.retain(|id, _| stays_ordered || *id != forward);
+            given.errands.insert(undo.clone(), work(&["need"]));
+        });
+        if stays_ordered {
+            let status = pair.controller.until("mx1", "told", |_| true).await;
+            assert!(!status.errands.contains_key(&undo), "{:?}", status.errands);
+            fs::write(&go, "").unwrap();
+        }
+        let ended = |s: &AssignmentStatus| s.errands.get(&undo).is_some_and(|o| matches!(o, ErrandOutcome::Done(_)));
+        pair.controller.until("mx1", "taken back", ended).await;
+    }
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_without_a_check_is_not_run_again_once_it_was_done() {
+    let pair = Pair::start().await;
+    pair.at_home(1);
+    let log = pair.primary.path("log");
+    pair.primary.script("note", &format!("echo \"$1\" >> {}; [ \"$1\" != bad ]", log.display()));
+    let work = |word: &str| Work::Run {
+        step: "note".to_owned(),
+        active_host: "mx1".to_owned(),
+        command: vec!["note".to_owned(), word.to_owned()],
+        check: Vec::new(),
+        timeout: Period::from_secs(5),
+    };
+    let first = pair.controller.errand("mx1", "r-1/1/1", work("good")).await;
+    let second = pair.controller.errand("mx1", "r-1/1/2", work("good")).await;
+    assert_eq!(first, second);
+    for id in ["r-1/2/1", "r-1/2/2", "r-2/1/1"] {
+        pair.controller.errand("mx1", id, work(if id.starts_with("r-2") { "good" } else { "bad" })).await;
+    }
+    assert_eq!(fs::read_to_string(log).unwrap(), "good\nbad\nbad\ngood\n");
+    pair.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plans_script_runs_on_any_member_and_is_told_its_step() {
     let pair = Pair::start().await;

@@ -13,11 +13,13 @@ fn addressed(cx: &Context, question: &str) -> String {
 
 /// Asks `[y/N]` unless `yes` was given.
 pub async fn agree(cx: &Context, yes: bool, question: &str) -> Outcome<()> {
-    if yes {
-        return Ok(());
-    }
+    if yes { Ok(()) } else { agree_unless(cx, "--yes", question).await }
+}
+
+/// Asks `[y/N]`; `flag` is what says yes without a terminal.
+pub async fn agree_unless(cx: &Context, flag: &str, question: &str) -> Outcome<()> {
     if !cx.asks {
-        return Err(no_terminal(cx, "--yes"));
+        return Err(no_terminal(cx, flag));
     }
     match ask(&addressed(cx, &format!("{question} [y/N] "))).await?.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),

@@ -32,6 +32,8 @@ const WRONG: &[(&[&str], i32, &str)] = &[
     (&["sync", "mail", "--compare-only", "--yes"], 2, "cannot be used with"),
     (&["run", "show", "../version"], 2, "standin run list shows them"),
     (&["run", "resume", "r-1", "--skip", "5"], 2, "--reason"),
+    (&["run", "resume", "r-1", "--skip", "5", "--reason", "x", "--step", "5"], 2, "--step"),
+    (&["run", "abort", "r-1", "--as-it-is"], 2, "--reason"),
     (&["token", "create", "--host", "mx1", "--ttl", "2h"], 2, "not between 1s and 1h"),
     (&["token", "create", "--role", "viewer", "--ttl", "400d"], 2, "not between 1s and 366d"),
     (&["token", "create"], 2, "--role"),

@@ -13,15 +13,15 @@ pub fn may_apply(old: &ScenarioSpec, new: &ScenarioSpec, ledger: &Ledger, run_ac
             Some(other) => format!("{member} cannot move from {host} to {other}"),
             None => format!("{member} on {host} cannot be removed or renamed"),
         };
-        if let Some(reason) = busy_with(&member, ledger, run_active) {
+        if let Some(reason) = busy_with(&member, old, ledger, run_active) {
             return Err(format!("{change}: it {reason}"));
         }
     }
     Ok(())
 }
 
-/// What a member does that ties it to its name and host.
-fn busy_with(member: &MemberName, ledger: &Ledger, run_active: bool) -> Option<&'static str> {
+/// What a member does that ties it to its name and host. Where a point that is gone sent clients is nobody's business.
+fn busy_with(member: &MemberName, spec: &ScenarioSpec, ledger: &Ledger, run_active: bool) -> Option<&'static str> {
     let known = ledger.members.get(member);
     if run_active {
         return Some("takes part in a run");
@@ -34,7 +34,8 @@ fn busy_with(member: &MemberName, ledger: &Ledger, run_active: bool) -> Option<&
     if known.and_then(|known| known.divergence).is_some_and(|divergence| !divergence.drained) {
         return Some("holds changes that were set aside");
     }
-    if ledger.redirected.values().any(|to| to == member) {
+    let mut points = spec.redirection.iter().map(|point| &point.name);
+    if points.any(|point| ledger.redirected.get(point) == Some(member)) {
         return Some("still has clients");
     }
     None
@@ -44,7 +45,7 @@ fn busy_with(member: &MemberName, ledger: &Ledger, run_active: bool) -> Option<&
 mod tests {
     use super::may_apply;
     use crate::toy::Toy;
-    use model::{MemberName, Role};
+    use model::{MemberName, Role, ScenarioSpec};
 
     #[test]
     fn an_idle_standby_may_go_and_nobody_else() {
@@ -59,5 +60,19 @@ mod tests {
         let mut ledger = toy.ledger.clone();
         ledger.members.get_mut(&MemberName::from("oslo")).unwrap().role = Role::Fenced;
         assert!(may_apply(&toy.spec, &new, &ledger, false).is_err());
+    }
+
+    #[test]
+    fn clients_of_a_point_that_is_gone_hold_nobody() {
+        let mut toy = Toy::three_hosts();
+        toy.ledger.redirected.insert("forwarder".into(), "oslo".into());
+        let without_oslo = |spec: &ScenarioSpec| {
+            let mut new = spec.clone();
+            new.replicas.retain(|replica| replica.name.as_str() != "oslo");
+            new
+        };
+        assert!(may_apply(&toy.spec, &without_oslo(&toy.spec), &toy.ledger, false).unwrap_err().contains("clients"));
+        toy.spec.redirection.clear();
+        assert_eq!(may_apply(&toy.spec, &without_oslo(&toy.spec), &toy.ledger, false), Ok(()));
     }
 }

@@ -2,10 +2,10 @@
 
 use model::{
     AgentStatus, AssignmentStatus, Epoch, HostName, HostSpec, Ledger, MemberName, RecoveryPlanSpec, RootName,
-    ScenarioName, ScenarioSpec, Timestamp, view::PlanSource,
+    ScenarioName, ScenarioSpec, Timestamp, elements::monitoring::Check, units::Period, view::PlanSource,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::text;
 
@@ -39,6 +39,23 @@ impl Settings<'_> {
     /// The names of the services in starting order.
     pub fn services(&self) -> Vec<String> {
         self.spec.services.commands.iter().map(|service| service.name.clone()).collect()
+    }
+
+    /// Longest time that all services may take to start or stop, one after the other: the script, as long again until
+    /// it has settled, and one more look.
+    pub fn services_time(&self) -> Period {
+        let times = self.spec.services.commands.iter().map(|service| service.timeout.0.saturating_mul(3));
+        Period(times.fold(Duration::ZERO, Duration::saturating_add))
+    }
+
+    /// Longest time that one round of the checks in `names` may take.
+    pub fn checks_time(&self, names: &[String]) -> Period {
+        let checks = self.spec.monitoring.checks.iter().filter(|check| names.contains(&check.name));
+        let time = |check: &Check| {
+            let tcp = check.tcp.as_ref().map(|tcp| tcp.timeout.0);
+            check.exec.as_ref().map(|exec| exec.timeout.0).or(tcp).unwrap_or_default()
+        };
+        Period(checks.map(time).fold(Duration::ZERO, Duration::saturating_add))
     }
 }
 

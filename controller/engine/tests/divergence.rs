@@ -3,7 +3,7 @@
 use engine::{
     Next, Options, Run, compose,
     steps::{Asking, Progress, Sight},
-    toy::Toy,
+    toy::{Hardship, Toy},
 };
 use model::{Epoch, Ledger, Mark, MemberName, RunId, ledger::Divergence, view::Verb};
 
@@ -49,7 +49,7 @@ fn a_replica_that_the_ledger_does_not_know_is_set_aside_too() {
     let mut toy = oslo_ahead();
     toy.ledger.members.remove(&MemberName::from("oslo"));
     done(&mut toy, Verb::Failover, &lossy("dublin"));
-    assert_eq!(divergence(&toy, "oslo"), Some(Divergence { since: Epoch(2), drained: false }));
+    assert_eq!(divergence(&toy, "oslo"), Some(Divergence { since: Epoch(2), drained: false, followed: false }));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn after_a_drain_only_the_old_active_is_compared_in_full() {
     let mut toy = Toy::three_hosts();
     done(&mut toy, Verb::Switchover, &Toy::options(Some("dublin")));
     assert_eq!(divergence(&toy, "oslo"), None);
-    assert_eq!(divergence(&toy, "primary"), Some(Divergence { since: Epoch(2), drained: true }));
+    assert_eq!(divergence(&toy, "primary"), Some(Divergence { since: Epoch(2), drained: true, followed: false }));
 }
 
 /// A divergence that stayed for ever would move what differs to the quarantine at each later synchronization.
@@ -163,4 +163,45 @@ fn a_run_of_the_past_does_not_go_on() {
     let (events, next) = run.advance(&mut ledger, &toy.settings(), &toy.observed());
     assert!(events.is_empty() && ledger == toy.ledger, "{events:?}");
     assert!(matches!(next, Next::Wait { why, .. } if why.contains("knows epoch 2")));
+}
+
+/// The former active host is whole, as it was when its successor took over, unless it has begun to follow since.
+#[test]
+fn a_former_active_host_may_take_over_again_as_long_as_it_is_what_it_was() {
+    let to_home = |toy: &mut Toy| {
+        toy.kill("mx2");
+        toy.tick();
+        toy.plan(Verb::Failover, &lossy("primary"))
+    };
+    let mut toy = Toy::two_hosts();
+    done(&mut toy, Verb::Switchover, &Toy::options(None));
+    let drained = to_home(&mut toy.clone());
+    assert!(drained.blockers.is_empty(), "{:?}", drained.blockers);
+    assert_eq!(drained.losses[0], "mx1 was active until epoch 2 and has nothing that was written since");
+
+    let reverse = Options { reverse: true, ..Toy::options(None) };
+    let frozen = Hardship { frozen: Some(0), ..Hardship::default() };
+    let played = toy.play_through(Verb::Resume, &reverse, &frozen, |_| {});
+    assert!(matches!(played.next, Next::RolledBack { .. }), "{}", played.transcript);
+    let begun = to_home(&mut toy);
+    assert!(begun.blockers[0].message.contains("never synchronized"), "{:?}", begun.blockers);
+}
+
+#[test]
+fn a_lost_host_that_came_back_may_take_over_when_its_successor_is_lost_too() {
+    let mut toy = Toy::two_hosts();
+    toy.kill("mx1");
+    toy.tick();
+    done(&mut toy, Verb::Failover, &lossy("dublin"));
+    toy.revive("mx1");
+    (0..3).for_each(|_| toy.tick());
+    let before = toy.agent("mx1").orders;
+    toy.kill("mx2");
+    toy.tick();
+    done(&mut toy, Verb::Failover, &lossy("primary"));
+    assert!(toy.agent("mx1").orders.is_superset(&before), "it has what only it had");
+    toy.revive("mx2");
+    (0..3).for_each(|_| toy.tick());
+    assert!(!toy.agent("mx2").set_aside.is_empty(), "what only mx2 had is in its quarantine");
+    assert_eq!(toy.writers(), [&"mx1".into()]);
 }

@@ -1,13 +1,17 @@
 //! What people see, written down: whole stories in the toy world. Review changes with `cargo insta review`.
 
 use engine::{
-    Options,
-    toy::{Fault, Hardship, Toy},
+    Options, Refusal, Run,
+    toy::{Fault, Hardship, Played, Toy, plan_text},
 };
 use model::view::Verb;
 
 fn lossy() -> Options {
-    Options { allow_data_loss: true, no_fence: true, ..Toy::options(Some("dublin")) }
+    lossy_to("dublin")
+}
+
+fn lossy_to(member: &str) -> Options {
+    Options { allow_data_loss: true, no_fence: true, ..Toy::options(Some(member)) }
 }
 
 #[test]
@@ -39,6 +43,70 @@ fn failover_return_and_switchback() {
     story += "\n";
     story += &toy.play(Verb::Switchback, &home).transcript;
     insta::assert_snapshot!("failover_return_and_switchback", story);
+}
+
+/// Kills the host that is to become active as soon as there is no way back, and goes on until the run rests.
+fn burnt_down(mut toy: Toy, options: &Options) -> (Toy, Played) {
+    let mut aside = toy.clone();
+    let mut played = aside.play(Verb::Switchover, options);
+    let mut run = Run::start(played.run.id().clone(), played.plan.clone(), "anna".to_owned());
+    played.transcript = plan_text(&played.plan);
+    while !run.crossed() {
+        let mut ledger = toy.ledger.clone();
+        run.advance(&mut ledger, &toy.settings(), &toy.observed());
+        toy.ledger = ledger;
+        if !run.crossed() {
+            toy.tick();
+        }
+    }
+    toy.kill("mx2");
+    toy.pass(301);
+    played.run = run;
+    toy.goes_on(&mut played, Vec::new());
+    (toy, played)
+}
+
+/// Asks for an abort and for a failover, which are refused; then ends the run as it is.
+fn give_up(toy: &mut Toy, played: &mut Played) -> Result<String, Refusal> {
+    if let Err(refusal) = played.run.abort("anna".to_owned(), toy.now) {
+        let help = refusal.help.join("\n  help:  ");
+        played.transcript += &format!("refused: {refusal}\n  help:  {help}\n");
+    }
+    let held = toy.play(Verb::Failover, &lossy_to("oslo")).transcript;
+    let held = held.lines().find(|line| line.contains("holds")).unwrap_or_default();
+    played.transcript += &format!("failover{held}\n");
+    let said = played.run.give_up("anna".to_owned(), Some("mx2 has burnt down".to_owned()), toy.now)?;
+    toy.goes_on(played, said);
+    Ok(played.transcript.clone())
+}
+
+#[test]
+fn the_successor_burns_down_and_another_takes_over() {
+    let (mut toy, mut played) = burnt_down(Toy::three_hosts(), &Toy::options(Some("dublin")));
+    let mut story = give_up(&mut toy, &mut played).unwrap();
+    for (verb, options) in [(Verb::Switchover, Toy::options(Some("oslo"))), (Verb::Failover, lossy_to("oslo"))] {
+        story += "\n";
+        story += &toy.play(verb, &options).transcript;
+    }
+    assert_eq!(toy.ledger.active(), Some(&"oslo".into()));
+    toy.revive("mx2");
+    (0..3).for_each(|_| toy.tick());
+    assert_eq!(toy.writers(), [&"mx3".into()]);
+    insta::assert_snapshot!("burnt_down_and_another", story);
+}
+
+#[test]
+fn the_successor_burns_down_and_home_takes_over_again() {
+    let (mut toy, mut played) = burnt_down(Toy::two_hosts(), &Toy::options(None));
+    let mut story = give_up(&mut toy, &mut played).unwrap();
+    story += "\n";
+    story += &toy.play(Verb::Failover, &lossy_to("primary")).transcript;
+    assert_eq!(toy.ledger.active(), Some(&"primary".into()));
+    toy.revive("mx2");
+    (0..3).for_each(|_| toy.tick());
+    assert_eq!(toy.writers(), [&"mx1".into()]);
+    assert!(toy.agent("mx2").orders.contains(&(toy.orders - 1)), "mx2 follows, one second behind");
+    insta::assert_snapshot!("burnt_down_and_home", story);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use model::{recovery_plan::OnFailure, view::Verb};
 fn a_plan_with_every_action() {
     let mut toy = Toy::two_hosts();
     let mut played = toy.play(Verb::Switchover, &options(every_action()));
-    played.run.resume("ben".to_owned(), None, Some("they know".to_owned()), toy.now).unwrap();
+    played.run.resume("ben".to_owned(), Some("1".to_owned()), None, Some("they know".to_owned()), toy.now).unwrap();
     played.next = toy.drive(&mut played.run, &Hardship::default(), &mut played.transcript, &mut |_| {});
     assert_eq!(played.next, Next::Done);
     insta::assert_snapshot!("every_action", played.transcript);

@@ -34,7 +34,8 @@ fn sane(toy: &Toy) {
 fn play(toy: &mut Toy, verb: Verb, options: &Options, hardship: &Hardship) -> Played {
     let mut played = toy.play_through(verb, options, hardship, sane);
     while matches!(played.next, Next::Paused { .. }) && asks(toy, &played.run) {
-        assert!(played.run.resume("ben".to_owned(), None, None, toy.now).is_ok());
+        let step = played.run.view(&toy.settings(), &toy.ledger, &toy.observed()).waiting_step;
+        assert!(played.run.resume("ben".to_owned(), step, None, None, toy.now).is_ok());
         played.next = toy.drive(&mut played.run, hardship, &mut played.transcript, &mut sane);
     }
     played.log = played.run.log().to_vec();
@@ -212,6 +213,26 @@ fn parameters_choose_and_are_checked() {
 }
 
 #[test]
+fn a_yes_is_never_the_answer_to_a_question_that_was_not_shown() {
+    let mut toy = Toy::two_hosts();
+    let spec = switchover(vec![approve("one"), approve("two"), stop(), drain(), make_active(), start(), redirect()]);
+    let mut run = toy.play_through(Verb::Switchover, &options(spec), &Hardship::default(), sane).run;
+    let shown = run.view(&toy.settings(), &toy.ledger, &toy.observed());
+    assert_eq!(
+        (shown.waiting_step.as_deref(), shown.choices[0].as_str()),
+        (Some("1"), "standin run resume r-1 --step 1")
+    );
+    let unread = run.resume("ben".to_owned(), None, None, None, toy.now).unwrap_err();
+    assert!(!unread.moved && unread.help == ["standin run resume r-1 --step 1"], "{unread:?}");
+    run.resume("anna".to_owned(), shown.waiting_step.clone(), None, None, toy.now).unwrap();
+    let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
+    assert!(matches!(&next, Next::Paused { step, .. } if step == "2"), "{next:?}");
+    let late = run.resume("ben".to_owned(), shown.waiting_step, None, None, toy.now).unwrap_err();
+    assert!(late.moved && late.message.contains("waits at step 2"), "{late:?}");
+    assert_eq!(run.view(&toy.settings(), &toy.ledger, &toy.observed()).waiting_step.as_deref(), Some("2"));
+}
+
+#[test]
 fn an_approval_that_nobody_gives_is_a_failure() {
     let mut toy = Toy::two_hosts();
     let ask = PlanStep { timeout: Some(Period::from_secs(1800)), ..approve("ask") };
@@ -221,7 +242,7 @@ fn an_approval_that_nobody_gives_is_a_failure() {
     let drive = |toy: &mut Toy, run: &mut Run| toy.drive(run, &Hardship::default(), &mut String::new(), &mut sane);
     toy.pass(1700);
     assert!(matches!(drive(&mut toy, &mut played.run), Next::Paused { .. }), "there is time left");
-    let refused = played.run.resume("ben".to_owned(), Some("1".to_owned()), Some("x".to_owned()), toy.now);
+    let refused = played.run.resume("ben".to_owned(), None, Some("1".to_owned()), Some("x".to_owned()), toy.now);
     assert!(refused.unwrap_err().message.contains("cannot be left out"));
     toy.pass(200);
     let next = drive(&mut toy, &mut played.run);
@@ -274,10 +295,10 @@ fn a_paused_run_before_the_point_of_no_return_may_go_on_or_back() {
     };
     let drive = |toy: &mut Toy, run: &mut Run| toy.drive(run, &Hardship::default(), &mut String::new(), &mut sane);
     let (mut toy, mut run) = paused();
-    run.resume("ben".to_owned(), None, None, toy.now).unwrap();
+    run.resume("ben".to_owned(), None, None, None, toy.now).unwrap();
     assert_eq!(drive(&mut toy, &mut run), Next::Done);
     let (mut toy, mut run) = paused();
-    run.resume("ben".to_owned(), Some("3".to_owned()), Some("by hand".to_owned()), toy.now).unwrap();
+    run.resume("ben".to_owned(), None, Some("3".to_owned()), Some("by hand".to_owned()), toy.now).unwrap();
     assert_eq!(drive(&mut toy, &mut run), Next::Done);
     let (mut toy, mut run) = paused();
     run.abort("ben".to_owned(), toy.now).unwrap();

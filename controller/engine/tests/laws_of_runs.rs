@@ -5,10 +5,11 @@ use engine::{
     toy::{Fault, Hardship, Toy},
 };
 use model::{
-    Epoch, MemberName, Role, RunId, Timestamp,
+    Epoch, ErrandId, Ledger, Member, MemberName, Role, RunId, Timestamp,
     view::{RunState, Verb},
 };
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn lossy() -> Options {
     Options { allow_data_loss: true, no_fence: true, ..Toy::options(Some("dublin")) }
@@ -51,6 +52,8 @@ fn sane(toy: &Toy) {
     if let Some(serving) = &toy.ledger.serving {
         assert_eq!(toy.ledger.role(serving), Role::Active, "services are ordered where nobody is active");
     }
+    let steps: BTreeSet<&str> = toy.ledger.errands.keys().map(ErrandId::stem).collect();
+    assert_eq!(steps.len(), toy.ledger.errands.len(), "two orders of one step stand: {:?}", toy.ledger.errands);
 }
 
 #[test]
@@ -77,19 +80,26 @@ fn a_finished_goal_planned_again_is_refused() {
     }
 }
 
+/// All that is taken back; that a member has begun to follow stays true.
+fn members(ledger: &Ledger) -> BTreeMap<MemberName, Member> {
+    let mut members = ledger.members.clone();
+    members.values_mut().filter_map(|member| member.divergence.as_mut()).for_each(|known| known.followed = false);
+    members
+}
+
 #[test]
 fn a_step_that_freezes_ends_in_a_sane_place() {
     for (name, toy, verb, options) in stories() {
         for frozen in 0..toy.plan(verb, &options).steps.len() {
             let mut toy = toy.clone();
-            let (roles, clients) = (toy.ledger.members.clone(), toy.ledger.redirected.clone());
+            let (roles, clients) = (members(&toy.ledger), toy.ledger.redirected.clone());
             let hardship = Hardship { frozen: Some(frozen), ..Hardship::default() };
             let played = toy.play_through(verb, &options, &hardship, sane);
             let story = format!("{name}, step {} frozen\n{}", frozen + 1, played.transcript);
             match played.next {
                 Next::RolledBack { .. } => {
                     assert!(!played.run.crossed(), "{story}");
-                    assert_eq!((&roles, &clients), (&toy.ledger.members, &toy.ledger.redirected), "{story}");
+                    assert_eq!((&roles, &clients), (&members(&toy.ledger), &toy.ledger.redirected), "{story}");
                     assert_eq!(toy.ledger.serving.as_ref(), toy.ledger.active(), "{story}");
                 }
                 Next::Paused { .. } => {
@@ -198,6 +208,14 @@ fn a_log_of_another_plan_is_refused() {
 }
 
 #[test]
+fn a_run_that_ends_forgets_points_that_the_manifest_does_not_have() {
+    let mut toy = Toy::two_hosts();
+    toy.ledger.redirected.insert("gone".into(), "dublin".into());
+    toy.play(Verb::Switchover, &Toy::options(None));
+    assert_eq!(toy.ledger.redirected, [("forwarder".into(), "dublin".into())].into());
+}
+
+#[test]
 fn a_finished_run_never_touches_the_ledger_again() {
     let mut toy = Toy::two_hosts();
     let mut old = toy.play(Verb::Switchover, &Toy::options(None)).run;
@@ -261,11 +279,18 @@ fn a_paused_run_is_repeated_or_goes_on_without() {
     let mut run = toy.play(Verb::Switchover, &Toy::options(None)).run;
     let view = run.view(&toy.settings(), &toy.ledger, &toy.observed());
     assert_eq!(view.state, RunState::Paused);
-    assert_eq!(view.choices, ["standin run resume r-1", "standin run resume r-1 --skip 5 --reason TEXT"]);
+    assert_eq!(
+        view.choices,
+        [
+            "standin run resume r-1",
+            "standin run resume r-1 --skip 5 --reason TEXT",
+            "standin run abort r-1 --as-it-is --reason TEXT"
+        ]
+    );
     let refusal = run.abort("anna".to_owned(), toy.now).unwrap_err();
     assert!(refusal.message.contains("past the point of no return"), "{refusal}");
     let skip = |run: &mut Run, step: &str, reason: &str| {
-        run.resume("anna".to_owned(), Some(step.to_owned()), Some(reason.to_owned()), Timestamp(9))
+        run.resume("anna".to_owned(), None, Some(step.to_owned()), Some(reason.to_owned()), Timestamp(9))
     };
     assert!(skip(&mut run, "6", "why").is_err(), "it is paused at another step");
     assert!(skip(&mut run, "5", " ").is_err(), "a reason is needed");
@@ -275,14 +300,54 @@ fn a_paused_run_is_repeated_or_goes_on_without() {
     let next = without.0.drive(&mut without.1, &Hardship::default(), &mut String::new(), &mut sane);
     assert_eq!(next, Next::Done);
 
-    run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
     let still = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
     assert!(matches!(still, Next::Paused { .. }), "it fails again");
     toy.faults.clear();
-    run.resume("anna".to_owned(), None, None, toy.now).unwrap();
+    run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
     let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
     assert_eq!(next, Next::Done);
-    assert!(run.resume("anna".to_owned(), None, None, toy.now).is_err());
+    assert!(run.resume("anna".to_owned(), None, None, None, toy.now).is_err());
+}
+
+/// A redirection that cannot be checked, done by a host that nobody heard from until patience had ended.
+#[test]
+fn what_was_done_unheard_is_not_done_again_when_the_run_is_resumed() {
+    let mut toy = Toy::two_hosts();
+    toy.spec.monitoring.checks.clear();
+    toy.spec.redirection[0].script.as_mut().unwrap().check.clear();
+    let plan = toy.plan(Verb::Switchover, &Toy::options(None));
+    let (redirect, mut run) = (plan.steps.len(), Run::start(RunId::new("r-1"), plan, "anna".to_owned()));
+    let frozen = Hardship { frozen: Some(redirect - 1), ..Hardship::default() };
+    let next = toy.drive(&mut run, &frozen, &mut String::new(), &mut sane);
+    assert!(matches!(&next, Next::Paused { step, .. } if *step == redirect.to_string()), "{next:?}");
+    toy.tick();
+    run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
+    let next = toy.drive(&mut run, &Hardship::default(), &mut String::new(), &mut sane);
+    assert_eq!(next, Next::Done);
+    assert!(!run.log().iter().any(|event| matches!(event.what, What::Retried { .. })), "{:?}", run.log());
+}
+
+#[test]
+fn a_step_that_is_resumed_has_all_its_attempts_again() {
+    let mut toy = Toy::two_hosts();
+    let plan = toy.plan(Verb::Switchover, &Toy::options(None));
+    let mut run = Run::start(RunId::new("r-1"), plan, "anna".to_owned());
+    while !run.crossed() {
+        let mut ledger = toy.ledger.clone();
+        run.advance(&mut ledger, &toy.settings(), &toy.observed());
+        toy.ledger = ledger;
+        toy.tick();
+    }
+    toy.faults.insert(Fault::ErrandsFail);
+    let attempts = |run: &Run| run.log().iter().filter(|e| matches!(e.what, What::Retried { .. })).count();
+    for expected in [5, 11, 17] {
+        let next =
+            toy.drive(&mut run, &Hardship { crashes: true, ..Hardship::default() }, &mut String::new(), &mut sane);
+        assert!(matches!(&next, Next::Paused { why, .. } if why.contains("(after 6 attempts)")), "{next:?}");
+        assert_eq!(attempts(&run), expected);
+        run.resume("anna".to_owned(), None, None, None, toy.now).unwrap();
+    }
 }
 
 #[test]
@@ -412,7 +477,13 @@ fn carry_out(toy: &mut Toy, deed: &Deed) {
             let crashes = *crashes && frozen.is_none() && toy.faults.is_empty();
             let hardship = Hardship { frozen: *frozen, crashes, loses_ledger: crashes };
             let (epoch, revision) = (toy.ledger.epoch, toy.ledger.revision);
-            let played = toy.play_through(*verb, &options, &hardship, sane);
+            let mut played = toy.play_through(*verb, &options, &hardship, sane);
+            if matches!(played.next, Next::Paused { .. }) {
+                let given_up = played.run.give_up("anna".to_owned(), Some("no way".to_owned()), toy.now);
+                assert!(given_up.is_ok(), "{given_up:?}");
+                toy.goes_on(&mut played, given_up.unwrap_or_default());
+                assert!(toy.busy.is_none() && toy.ledger.errands.is_empty(), "{}", played.transcript);
+            }
             assert!(!matches!(played.next, Next::Wait { .. }), "{}", played.transcript);
             assert!(!played.transcript.contains("never ended"), "{}", played.transcript);
             assert!(toy.ledger.epoch >= epoch && toy.ledger.revision >= revision);

@@ -207,6 +207,35 @@ fn order_then_inverse_restores_everything_but_the_epoch() {
     assert!(tried > 10);
 }
 
+/// Agents let every script have the time that the manifest gives it, so no step may give up before that.
+#[test]
+fn no_step_gives_up_before_the_time_that_the_manifest_gives() {
+    let minutes = |m: u64| model::units::Period::from_secs(m * 60);
+    let mut world = Toy::two_hosts();
+    let twin = world.spec.services.commands[0].clone();
+    world.spec.services.commands.push(model::elements::services::ServiceCommand { name: "twin".into(), ..twin });
+    world.spec.services.commands.iter_mut().for_each(|service| service.timeout = minutes(60));
+    world.spec.monitoring.checks[0].tcp.as_mut().unwrap().timeout = minutes(10);
+    world.spec.redirection[0].script.as_mut().unwrap().timeout = minutes(20);
+    for step in world.plan(Verb::Switchover, &Toy::options(None)).steps {
+        let least = match step.kind() {
+            "StopServices" | "StartServices" => 2 * 60 * 2,
+            "FenceActive" => 2 * 60,
+            "CheckActive" => 10,
+            "Redirect" => 3 * 20,
+            _ => 5,
+        };
+        assert!(step.patience() > minutes(least).0 || least == 5, "{}", step.title());
+        assert!(step.patience() >= minutes(5).0, "{}", step.title());
+        if let Undo::With(inverse) = step.undo() {
+            assert!(inverse.patience() >= step.patience() || step.kind() == "FenceActive", "{}", step.title());
+        }
+        let text = serde_json::to_string(&step).unwrap().replace(",\"time\":\"6h\"", "");
+        let before: AnyStep = serde_json::from_str(&text).unwrap();
+        assert!(before.patience() >= minutes(5).0, "a plan that was stored before: {text}");
+    }
+}
+
 #[test]
 fn every_step_is_the_same_as_json() {
     let samples = samples();

@@ -13,9 +13,22 @@ use std::fmt;
 #[serde(transparent)]
 pub struct ErrandId(pub String);
 
+/// What the path of a step ends with while it is taken back.
+pub const UNDO: &str = ".undo";
+
 impl ErrandId {
     pub fn new(run: &str, step: &str, attempt: u32) -> Self {
         Self(format!("{run}/{step}/{attempt}"))
+    }
+
+    /// Run and step, the same for every attempt; taking the step back is another.
+    pub fn step(&self) -> &str {
+        self.0.rsplit_once('/').map_or(self.0.as_str(), |(step, _)| step)
+    }
+
+    /// Run and step, the same for every attempt at the step and at taking it back.
+    pub fn stem(&self) -> &str {
+        self.step().strip_suffix(UNDO).unwrap_or(self.step())
     }
 }
 
@@ -113,4 +126,17 @@ pub struct Difference {
     pub path: String,
     /// What differs, such as `only at the source`, `content`, `mode 0644 != 0600`.
     pub what: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attempt_and_every_undo_of_a_step_has_the_same_stem() {
+        let stem = |step: &str, attempt| ErrandId::new("r-1", step, attempt).stem().to_owned();
+        assert_eq!([stem("3", 1), stem("3", 12), stem("3.undo", 1)], ["r-1/3", "r-1/3", "r-1/3"]);
+        assert_eq!([stem("4.db.2", 1), stem("4.db.2.undo", 1)], ["r-1/4.db.2", "r-1/4.db.2"]);
+        assert_ne!(stem("3", 1), stem("33", 1));
+    }
 }

@@ -39,6 +39,9 @@ pub struct Divergence {
     pub since: Epoch,
     /// Whether everything it had captured was proven to be at its successor (a switchover) or not (a failover).
     pub drained: bool,
+    /// Whether it was told to follow its successor since: what it holds may be of different times.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub followed: bool,
 }
 
 /// Why it is safe to believe that the old active accepts no more writes.

@@ -205,6 +205,9 @@ pub struct RunView {
     pub steps: Vec<StepView>,
     /// What is true now, in sentences; filled when the run is over or paused.
     pub true_now: Vec<String>,
+    /// The step at which it waits for a person, by its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_step: Option<String>,
     /// What a person is asked, while the run waits for a yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,

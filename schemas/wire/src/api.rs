@@ -325,6 +325,8 @@ pub struct RunOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResumeRequest {
+    /// The step that was shown as waiting: refused with a conflict when another one waits. A yes needs it.
+    pub step: Option<String>,
     /// A step to leave out, by its path.
     pub skip: Option<String>,
     pub reason: Option<String>,
@@ -333,6 +335,8 @@ pub struct ResumeRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AbortRequest {
+    /// Ends the run where it stands, past its point of no return; takes nothing back and needs a reason.
+    pub as_it_is: bool,
     pub reason: Option<String>,
 }
 

@@ -37,21 +37,21 @@ impl Docket {
             }
             (state.assignment.errands.clone(), state.assignment.epoch, state.situation().stale())
         };
-        self.running.retain(|id, withdraw| {
-            if !ordered.contains_key(id) {
-                withdraw.cancel();
-            }
-            !withdraw.is_cancelled()
-        });
+        self.running.iter().filter(|(id, _)| !ordered.contains_key(id)).for_each(|(_, withdraw)| withdraw.cancel());
         self.running.retain(|id, _| self.part.errands.is_running(id));
         for (id, work) in ordered {
             if self.running.len() >= ERRANDS_AT_ONCE_MAX {
                 break;
             }
-            if !self.part.errands.knows(&id) {
+            if !self.part.errands.knows(&id) && !self.is_at(&id) {
                 self.start(id, epoch, work, stale).await;
             }
         }
+    }
+
+    /// Whether another attempt at the same step, or what takes it back, is not over yet.
+    fn is_at(&self, id: &ErrandId) -> bool {
+        self.running.keys().any(|other| other.stem() == id.stem())
     }
 
     async fn start(&mut self, id: ErrandId, epoch: Epoch, work: Work, stale: bool) {
@@ -69,6 +69,10 @@ impl Docket {
         if stale {
             let message = format!("refused: epoch {epoch} is older than the one this host has heard");
             work::end(&self.part, &id, errands::failed(message)).await;
+            return;
+        }
+        if let Some(outcome) = self.part.errands.done_before(&id, &work) {
+            work::end(&self.part, &id, outcome).await;
         } else {
             self.running.insert(id.clone(), withdraw.clone());
             self.tasks.spawn(work::carry_out(Arc::clone(&self.part), id, work, withdraw));

@@ -44,16 +44,22 @@ pub async fn carry_out(part: Arc<Part>, id: ErrandId, work: Work, withdraw: Canc
         Work::Redirect { .. } | Work::Run { .. } | Work::Compare { .. } => STOP_GRACE,
         _ => Duration::ZERO,
     };
-    let performing = perform(&part, &id, work);
-    tokio::pin!(performing);
-    let outcome = tokio::select! {
-        () = withdraw.cancelled() => errands::failed("the order was withdrawn while this was under way"),
-        outcome = &mut performing => outcome.unwrap_or_else(errands::failed),
-        () = part.stop.cancelled() => match timeout(grace, performing).await {
-            Ok(Ok(outcome)) => outcome,
-            _ => return,
-        },
+    // Whatever runs for it is gone before its end is recorded: others wait for that.
+    let outcome = {
+        let performing = perform(&part, &id, work);
+        tokio::pin!(performing);
+        tokio::select! {
+            () = withdraw.cancelled() => errands::failed("the order was withdrawn while this was under way"),
+            outcome = &mut performing => outcome.unwrap_or_else(errands::failed),
+            () = part.stop.cancelled() => match timeout(grace, performing).await {
+                Ok(Ok(outcome)) => outcome,
+                _ => return,
+            },
+        }
     };
+    if withdraw.is_cancelled() {
+        part.context.scripts.ended().await;
+    }
     end(&part, &id, outcome).await;
     part.wake.notify_one();
 }

@@ -24,12 +24,13 @@ pub struct Scripts {
     directory: PathBuf,
     copies: PathBuf,
     turns: Semaphore,
+    killed: run::Killed,
 }
 
 impl Scripts {
     pub fn new(directory: &Path, copies: &Path) -> Self {
         let turns = Semaphore::new(SCRIPTS_AT_ONCE_MAX);
-        Self { directory: directory.to_owned(), copies: copies.to_owned(), turns }
+        Self { directory: directory.to_owned(), copies: copies.to_owned(), turns, killed: run::Killed::default() }
     }
 
     /// Runs one script to its end or its deadline.
@@ -46,7 +47,12 @@ impl Scripts {
             copy::copy(&copies, &name, &script)
         };
         let copy = tokio::task::spawn_blocking(prepare).await.map_err(|e| ScriptError::Start(e.to_string()))??;
-        run::run(&copy, arguments, order).await
+        run::run(&copy, arguments, order, &self.killed).await
+    }
+
+    /// Waits until nothing is left of scripts whose run was given up half-way.
+    pub async fn ended(&self) {
+        self.killed.gone().await;
     }
 }
 

@@ -1,10 +1,13 @@
 //! Starts a script, waits for it, and leaves nothing behind.
 
 use super::{copy::Copy, locate::ScriptError};
+use crate::agent::lock;
+use rustix::process::{self, Pid, Signal};
 use std::{
     io,
     os::fd::OwnedFd,
     process::{ExitStatus, Stdio},
+    sync::Mutex,
     time::Duration,
 };
 use tokio::{
@@ -18,6 +21,8 @@ use tokio::{
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 /// Time between asking a group of processes to end and killing it.
 pub const KILL_AFTER: Duration = Duration::from_secs(2);
+/// How long a group that was killed is waited for. Only a system call that hangs keeps one longer.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time a script may ever take, whatever its order says.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// How long output is still read after the script has ended, because something it started may hold the pipe.
@@ -85,30 +90,63 @@ fn printable(text: &str) -> String {
     text.chars().take(200).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// Kills the group of a script whose run was given up half-way.
-struct Group {
-    id: Option<rustix::process::Pid>,
-}
+/// Groups of processes that were killed and may not be gone yet.
+#[derive(Debug, Default)]
+pub struct Killed(Mutex<Vec<Pid>>);
 
-impl Group {
-    fn signal(&self, signal: rustix::process::Signal) {
-        if let Some(id) = self.id {
-            let _ = rustix::process::kill_process_group(id, signal);
+impl Killed {
+    fn note(&self, id: Pid) {
+        let mut groups = lock(&self.0);
+        groups.retain(|group| is_there(*group));
+        groups.push(id);
+    }
+
+    /// Waits until all of them are gone. One that the kernel does not let go is not waited for endlessly.
+    pub async fn gone(&self) {
+        let groups = lock(&self.0).clone();
+        let all = async {
+            while groups.iter().any(|group| is_there(*group)) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if timeout(GONE_WITHIN, all).await.is_err() {
+            tracing::warn!("a script that was killed is not gone");
         }
     }
 }
 
-impl Drop for Group {
+fn is_there(group: Pid) -> bool {
+    process::test_kill_process_group(group) != Err(rustix::io::Errno::SRCH)
+}
+
+/// Kills the group of a script whose run was given up half-way.
+struct Group<'a> {
+    id: Option<Pid>,
+    killed: &'a Killed,
+}
+
+impl Group<'_> {
+    fn signal(&self, signal: Signal) {
+        if let Some(id) = self.id {
+            let _ = process::kill_process_group(id, signal);
+        }
+    }
+}
+
+impl Drop for Group<'_> {
     fn drop(&mut self) {
-        self.signal(rustix::process::Signal::KILL);
+        self.signal(Signal::KILL);
+        if let Some(id) = self.id.filter(|id| is_there(*id)) {
+            self.killed.note(id);
+        }
     }
 }
 
 /// Runs `copy` to its end or its deadline. Dropping the future kills the whole group of processes.
-pub async fn run(copy: &Copy, arguments: &[String], order: &Order) -> Result<Outcome, ScriptError> {
+pub async fn run(copy: &Copy, arguments: &[String], order: &Order, killed: &Killed) -> Result<Outcome, ScriptError> {
     let deadline = Instant::now() + order.timeout.min(TIMEOUT_MAX);
     let (mut child, output) = start(copy, arguments, order).await?;
-    let mut group = Group { id: child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32)) };
+    let mut group = Group { id: child.id().and_then(|id| Pid::from_raw(id as i32)), killed };
     let mut output = Output::new(output);
     let waited = tokio::select! {
         waited = timeout_at(deadline, child.wait()) => waited,
@@ -162,8 +200,8 @@ fn ended(status: ExitStatus) -> Ended {
 }
 
 /// Asks the group to end, and kills it when it does not.
-async fn end_group(group: &Group, child: &mut Child, output: &mut Output) {
-    group.signal(rustix::process::Signal::TERM);
+async fn end_group(group: &Group<'_>, child: &mut Child, output: &mut Output) {
+    group.signal(Signal::TERM);
     let asked = async {
         tokio::select! {
             _ = child.wait() => {}
@@ -171,7 +209,7 @@ async fn end_group(group: &Group, child: &mut Child, output: &mut Output) {
         }
     };
     if timeout(KILL_AFTER, asked).await.is_err() {
-        group.signal(rustix::process::Signal::KILL);
+        group.signal(Signal::KILL);
         let _ = timeout(KILL_AFTER, child.wait()).await;
     }
 }

@@ -6,8 +6,8 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     order::{Following, change},
-    output::machine,
-    show,
+    output::{machine, stream::say},
+    prompt, show,
 };
 use model::view::RunView;
 use wire::api::{AbortRequest, List, ResumeRequest};
@@ -18,9 +18,11 @@ use wire::api::{AbortRequest, List, ResumeRequest};
 #[command(before_help = "Examples:
   standin run list
   standin run attach r-7q4k
-  standin run resume r-7q4k                             repeats the step that failed, or says yes where one is asked
+  standin run resume r-7q4k                             repeats the step that failed, or shows what is asked
+  standin run resume r-7q4k --step 1                    says yes to what step 1 asks
   standin run resume r-7q4k --skip 5 --reason TEXT      goes on without step 5
-  standin run abort r-7q4k                              takes back what can be taken back")]
+  standin run abort r-7q4k                              takes everything back, before the point of no return
+  standin run abort r-7q4k --as-it-is --reason TEXT     ends it where it stands, after that point")]
 pub struct Run {
     #[command(subcommand)]
     action: Action,
@@ -58,6 +60,9 @@ enum Action {
         /// Run, such as r-7q4k
         #[arg(value_parser = run_id)]
         id: String,
+        /// The step that waits, by its number; refused when another one waits by now. Says yes to what it asks
+        #[arg(long, value_name = "STEP", conflicts_with = "skip")]
+        step: Option<String>,
         /// Step to leave out, by its number
         #[arg(long, value_name = "STEP", requires = "reason")]
         skip: Option<String>,
@@ -67,11 +72,15 @@ enum Action {
         #[command(flatten)]
         following: Following,
     },
-    /// Stop a run: takes its steps back before the point of no return, pauses it after
+    /// Stop a run: takes its steps back before the point of no return; after it, only --as-it-is ends a run
     Abort {
         /// Run, such as r-7q4k
         #[arg(value_parser = run_id)]
         id: String,
+        /// End it where it stands, past its point of no return: nothing is taken back, services may rest, and another
+        /// run, such as a failover, goes on from there
+        #[arg(long, requires = "reason")]
+        as_it_is: bool,
         /// Why; kept with the run
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -99,17 +108,29 @@ pub async fn run(cx: &mut Context, args: Run) -> Outcome {
             let run: RunView = cx.client.get(&path(&id)).await?;
             following.show(cx, run).await
         }
-        Action::Resume { id, skip, reason, following } => {
+        Action::Resume { id, step, skip, reason, following } => {
             following.check()?;
-            let run: RunView = change(cx, &format!("{}/resume", path(&id)), &ResumeRequest { skip, reason }).await?;
+            let step = if step.is_none() && skip.is_none() { answered(cx, &id).await? } else { step };
+            let request = ResumeRequest { step, skip, reason };
+            let run: RunView = change(cx, &format!("{}/resume", path(&id)), &request).await?;
             following.show(cx, run).await
         }
-        Action::Abort { id, reason, following } => {
+        Action::Abort { id, as_it_is, reason, following } => {
             following.check()?;
-            let run: RunView = change(cx, &format!("{}/abort", path(&id)), &AbortRequest { reason }).await?;
+            let request = AbortRequest { as_it_is, reason };
+            let run: RunView = change(cx, &format!("{}/abort", path(&id)), &request).await?;
             following.show(cx, run).await
         }
     }
+}
+
+/// Shows what the run asks and has the person say yes to it; answers the step. `None` where nothing is asked.
+async fn answered(cx: &mut Context, id: &str) -> Outcome<Option<String>> {
+    let run: RunView = cx.client.get(&path(id)).await?;
+    let (Some(question), Some(step)) = (&run.question, &run.waiting_step) else { return Ok(None) };
+    say(&format!("Step {step} of run {id} asks: {}", question.replace('\n', " ")));
+    prompt::agree_unless(cx, &format!("--step {step}"), "Yes?").await?;
+    Ok(run.waiting_step)
 }
 
 fn path(id: &str) -> String {

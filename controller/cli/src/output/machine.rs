@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn times_are_rfc_3339_and_epochs_stay_numbers() {
         let at = Some(model::Timestamp(1_795_163_582_000));
-        let since = Divergence { since: Epoch(7), drained: true };
+        let since = Divergence { since: Epoch(7), drained: true, followed: false };
         let mut ledger = Ledger::default();
         ledger.members.insert("home".into(), Member { divergence: Some(since), ..Member::default() });
         let status = ScenarioView {

@@ -100,11 +100,14 @@ pub fn crossed(run: &RunView) -> bool {
 /// How to go on with a run this terminal does not follow any more.
 pub fn detached(run: &RunView) -> Vec<String> {
     let (id, verb) = (&run.id, &run.verb);
-    vec![
+    let mut lines = vec![
         format!("Detached. Run {id} ({verb} {}) goes on.", run.scenario),
         format!("  see it    standin run attach {id}"),
-        format!("  stop it   standin run abort {id}"),
-    ]
+    ];
+    if !crossed(run) {
+        lines.push(format!("  stop it   standin run abort {id}"));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -183,6 +186,14 @@ pub mod tests {
         assert!(crossed(&run));
         run.steps[2].state = "untouched".into();
         assert!(!crossed(&run));
+    }
+
+    #[test]
+    fn an_abort_is_offered_only_while_there_is_a_way_back() {
+        let mut run = running();
+        assert!(!detached(&run).iter().any(|line| line.contains("abort")));
+        run.steps[2].state = "untouched".into();
+        assert!(detached(&run).iter().any(|line| line.contains("standin run abort r-7q4k")));
     }
 
     #[test]

@@ -140,7 +140,8 @@ fn told(entry: &Entry, ledger: &Ledger, events: &[Event], view: &RunView) -> Vec
     }
     let asked = events.iter().any(|happened| matches!(happened.what, What::Asked { .. }));
     if let Some(question) = view.question.as_ref().filter(|_| asked) {
-        let message = format!("run {} asks: {question}; say yes with standin run resume {}", view.id, view.id);
+        let yes = view.choices.first().map_or("", String::as_str);
+        let message = format!("run {} asks: {question}; say yes with {yes}", view.id);
         told.push(event(Severity::Warning, "ApprovalWanted", message));
     }
     if view.finished.is_some() {

@@ -16,20 +16,25 @@ use wire::api::{AbortRequest, ResumeRequest, WatchEvent};
 
 /// Lets a paused run go on, or leaves the step out at which it stands.
 pub async fn resume(hub: &Hub, id: &str, request: ResumeRequest, by: &str) -> Result<RunView, Refusal> {
-    let ResumeRequest { skip, reason } = request;
+    let ResumeRequest { step, skip, reason } = request;
     let words = match (&skip, &reason) {
         (Some(step), Some(reason)) => format!("{by} resumed run {id} without step {step}: {reason}"),
         _ => format!("{by} resumed run {id}"),
     };
     let by = by.to_owned();
-    say(hub, id, ("RunResumed", words), move |run| run.resume(by, skip, reason, now())).await
+    say(hub, id, ("RunResumed", words), move |run| run.resume(by, step, skip, reason, now())).await
 }
 
-/// Has everything taken back.
+/// Has everything taken back, or ends the run where it stands.
 pub async fn abort(hub: &Hub, id: &str, request: AbortRequest, by: &str) -> Result<RunView, Refusal> {
-    let reason = request.reason.map_or(String::new(), |reason| format!(": {reason}"));
-    let words = format!("{by} aborted run {id}{reason}");
+    let AbortRequest { as_it_is, reason } = request;
+    let words = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     let by = by.to_owned();
+    if as_it_is {
+        let words = format!("{by} ended run {id} as it is{words}");
+        return say(hub, id, ("RunGivenUp", words), move |run| run.give_up(by, reason, now())).await;
+    }
+    let words = format!("{by} aborted run {id}{words}");
     say(hub, id, ("RunAborted", words), move |run| run.abort(by, now())).await
 }
 
@@ -47,7 +52,7 @@ async fn say(
     };
     let mut run = current.run.clone();
     let said = word(&mut run).map_err(|refusal| {
-        let start = Refusal::refused(refusal.message);
+        let start = if refusal.moved { Refusal::conflict(refusal.message) } else { Refusal::refused(refusal.message) };
         refusal.help.into_iter().fold(start, Refusal::help)
     })?;
     let (run_id, first) = (current.view.id.clone(), current.logged);

@@ -82,8 +82,12 @@ async fn a_plan_is_stored_shown_followed_and_asks() {
     let id = run.id.as_str();
     let asking = fixture.run_until(id, "asking", |run| run.question.is_some()).await;
     assert_eq!((asking.state, asking.question.as_deref()), (RunState::Paused, Some("The help desk knows it?")));
-    assert_eq!(asking.choices[0], format!("standin run resume {id}"));
-    fixture.post(&format!("/v1/runs/{id}/resume"), &ResumeRequest::default()).await.ok::<RunView>();
+    assert_eq!(asking.choices[0], format!("standin run resume {id} --step 1"));
+    let resume = format!("/v1/runs/{id}/resume");
+    let shown = |step: &str| ResumeRequest { step: Some(step.to_owned()), ..ResumeRequest::default() };
+    fixture.post(&resume, &ResumeRequest::default()).await.problem(412, 6);
+    fixture.post(&resume, &shown("2")).await.problem(409, 4);
+    fixture.post(&resume, &shown("1")).await.ok::<RunView>();
     let done = fixture.run_done(id).await;
     assert_eq!(done.plan.unwrap().generation, 2);
     assert_eq!(done.steps[0].note, asking_note(&fixture, id).await);

@@ -142,10 +142,50 @@ async fn an_aborted_run_is_rolled_back() {
     fixture.until("protecting", protecting).await;
     let run: RunView = fixture.post("/v1/runs", &switchover()).await.ok();
     let path = format!("/v1/runs/{}/abort", run.id);
-    fixture.post(&path, &AbortRequest { reason: Some("not today".to_owned()) }).await.ok::<RunView>();
+    fixture
+        .post(&path, &AbortRequest { reason: Some("not today".to_owned()), ..AbortRequest::default() })
+        .await
+        .ok::<RunView>();
     fixture.run_until(run.id.as_str(), "rolled back", |run| run.state == RunState::RolledBack).await;
     fixture.until("protecting again", protecting).await;
     fixture.post(&path, &AbortRequest::default()).await.problem(412, 6);
     let events: List<EventView> = fixture.get("/v1/events?scenario=shop").await.ok();
     assert!(events.items.iter().any(|event| event.kind == "RunAborted" && event.message.contains("not today")));
+}
+
+/// Does all but become active.
+fn lagging(spec: &model::AgentSpec) -> model::AgentStatus {
+    let mut status = perfect(spec);
+    let active = status.scenarios.values_mut().filter(|part| part.role == model::Role::Active);
+    active.for_each(|part| part.role = model::Role::Standby);
+    status
+}
+
+#[tokio::test]
+async fn a_run_past_its_point_of_no_return_ends_as_it_is_and_another_goes_on() {
+    let mut fixture = Fixture::start().await;
+    fixture.apply(SHOP).await;
+    let _agents = (fixture.agent("mx1", perfect).await, fixture.agent("mx2", lagging).await);
+    fixture.until("protecting", protecting).await;
+    let run: RunView = fixture.post("/v1/runs", &switchover()).await.ok();
+    let (id, path) = (run.id.as_str(), format!("/v1/runs/{}/abort", run.id));
+    let as_it_is = |reason: Option<&str>| AbortRequest { as_it_is: true, reason: reason.map(str::to_owned) };
+    let crossed = |run: &RunView| run.steps.iter().any(|step| step.point_of_no_return && step.state == "asked");
+    fixture.run_until(id, "past its point of no return", crossed).await;
+    let problem = fixture.post(&path, &AbortRequest::default()).await.problem(412, 6);
+    assert!(problem.help.iter().any(|line| line.contains("--as-it-is")), "{problem:?}");
+    fixture.post(&path, &as_it_is(None)).await.problem(412, 6);
+    fixture.post(&path, &as_it_is(Some("mx2 burns"))).await.ok::<RunView>();
+    let stuck = fixture.run_until(id, "stuck", |run| run.state == RunState::Stuck).await;
+    assert!(stuck.why.as_ref().is_some_and(|why| why.contains("mx2 burns")), "{stuck:?}");
+    assert!(stuck.choices.contains(&"standin switchback shop".to_owned()), "{:?}", stuck.choices);
+    fixture.kill();
+    fixture.open().await;
+    let events: List<EventView> = fixture.get(&format!("/v1/events?run={id}")).await.ok();
+    assert!(events.items.iter().any(|event| event.kind == "RunGivenUp" && event.message.contains("mx2 burns")));
+    let to = Some(MemberName::primary());
+    let failover =
+        RunRequest { verb: Verb::Failover, options: RunOptions { to, ..RunOptions::default() }, ..switchover() };
+    let plan: PlanView = fixture.post("/v1/plans", &failover).await.ok();
+    assert!(plan.blockers.iter().all(|blocker| !blocker.message.contains("holds")), "{:#?}", plan.blockers);
 }

@@ -68,20 +68,20 @@ impl Composing<'_> {
     }
 
     fn step(&mut self, draft: &mut Draft<'_>, step: &PlanStep, action: Action<'_>) -> Vec<AnyStep> {
-        let services = draft.settings.services();
+        let (services, time) = (draft.settings.services(), draft.settings.services_time());
         let (from, to) = (self.from.clone(), self.to.clone());
         match action {
             Action::Approve(approve) => vec![Approve { message: approve.message.clone() }.into()],
             Action::StopServices | Action::StartServices if services.is_empty() => Vec::new(),
             Action::StopServices => {
                 self.placed(draft, step, self.from);
-                vec![StopServices { at: from, services }.into()]
+                vec![StopServices { at: from, services, time }.into()]
             }
             Action::WaitForDrain(drain) => self.drain(draft, drain).into_iter().map(AnyStep::from).collect(),
             Action::SetActive(_) => self.set_active(draft, services),
             Action::StartServices => {
                 self.placed(draft, step, self.to);
-                vec![StartServices { at: to, services }.into()]
+                vec![StartServices { at: to, services, time }.into()]
             }
             Action::Check(check) => {
                 let at = self.active().clone();
@@ -132,6 +132,7 @@ impl Composing<'_> {
             epoch: draft.next_epoch(),
             serving,
             services,
+            time: draft.settings.services_time(),
             drain_to: self.drained.then(|| self.to.clone()),
             word: None,
         };

@@ -140,12 +140,12 @@ impl<'a> Draft<'a> {
 
     /// From the promotion on, every move of the roles is the same: traffic moves last.
     pub fn promote_and_open(&mut self, from: &Place, to: &Place, drained: bool) {
-        let services = self.settings.services();
+        let (services, time) = (self.settings.services(), self.settings.services_time());
         let serving = services.is_empty();
         let promotion = self.promotion(from, to, drained, serving);
         self.step(promotion);
         if !serving {
-            self.step(StartServices { at: to.clone(), services });
+            self.step(StartServices { at: to.clone(), services, time });
         }
         let checks = self.checks(to, &[]);
         checks.into_iter().for_each(|step| self.step(step));
@@ -167,7 +167,8 @@ impl<'a> Draft<'a> {
         let all = || self.settings.spec.monitoring.checks.iter().map(|check| check.name.clone());
         let checks: Vec<String> = all().filter(|name| named.is_empty() || named.contains(name)).collect();
         let some = checks.len() < all().count();
-        (!checks.is_empty()).then(|| CheckActive { at: at.clone(), checks, some })
+        let time = self.settings.checks_time(&checks);
+        (!checks.is_empty()).then(|| CheckActive { at: at.clone(), checks, some, time })
     }
 
     /// Sends the clients of one point to `to`; `None` when there is no such point.

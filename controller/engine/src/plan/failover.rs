@@ -6,7 +6,7 @@ use crate::{
     steps::{FenceActive, OperatorWord, StopServices},
 };
 use model::{
-    Role,
+    Epoch, Role,
     agent_status::{LinkState, TargetState},
 };
 
@@ -26,8 +26,23 @@ pub(super) fn draft(draft: &mut Draft<'_>) {
     add_steps(draft, &from, &to, answers);
 }
 
+/// At which epoch a fenced member stopped being active, when it is still as it was then; it lacks what came after.
+fn active_until(draft: &Draft<'_>, to: &Place) -> Option<Epoch> {
+    let known = draft.ledger.members.get(&to.member).filter(|known| known.role == Role::Fenced)?;
+    known.divergence.filter(|divergence| !divergence.followed)?;
+    draft.fresh(to).filter(|report| report.role == Role::Fenced)?;
+    let lineage = &draft.ledger.lineage;
+    let (last, _) = lineage.iter().rev().find(|(_, active)| **active == to.member)?;
+    lineage.range(last.next()..).next().map(|(epoch, _)| *epoch)
+}
+
 /// Only a copy that was complete once may be promoted; one in the middle of a synchronization is stated.
 fn guard_copy(draft: &mut Draft<'_>, to: &Place) {
+    if let Some(since) = active_until(draft, to) {
+        let host = &to.host;
+        draft.losses.push(format!("{host} was active until epoch {since} and has nothing that was written since"));
+        return;
+    }
     let target = draft.fresh(to).and_then(|report| report.target.clone());
     let (name, member) = (draft.settings.scenario, to.called());
     if target.is_none() && draft.ledger.suspended.is_some() {
@@ -118,16 +133,16 @@ fn command(draft: &Draft<'_>, from: &Place, to: &Place) -> String {
 }
 
 fn add_steps(draft: &mut Draft<'_>, from: &Place, to: &Place, answers: bool) {
-    let services = draft.settings.services();
+    let (services, time) = (draft.settings.services(), draft.settings.services_time());
     let text = format!("I have checked that {} is off", from.host);
     let word = (!answers).then(|| OperatorWord { name: draft.options.by.clone(), text });
     let stops = answers && !services.is_empty() && draft.ledger.role(&from.member) == Role::Active;
     if stops {
-        draft.step(StopServices { at: from.clone(), services: services.clone() });
+        draft.step(StopServices { at: from.clone(), services: services.clone(), time });
     }
     let epoch = draft.next_epoch();
     let serving = !stops && draft.ledger.serving.as_ref() == Some(&from.member);
-    draft.step(FenceActive { from: from.clone(), epoch, services, drain_to: None, word, serving });
+    draft.step(FenceActive { from: from.clone(), epoch, services, time, drain_to: None, word, serving });
     let drained = nothing_is_missing(draft, from, to);
     draft.promote_and_open(from, to, drained);
 }

@@ -59,11 +59,16 @@ pub(super) fn what_is_missing(draft: &Draft<'_>, from: &Place, to: &Place) -> Ve
     let (member, host) = (to.called(), &from.host);
     let mut facts = Vec::new();
     let target = draft.last(to).and_then(|report| report.target.as_ref());
+    // It may not have heard of a new active yet: what it has is of the one it last followed.
+    let followed = target.and_then(|target| draft.settings.spec.host_of(&target.source)).unwrap_or(host);
     if let Some(lag) = target.and_then(|target| target.lag) {
         let until = text::clock(Timestamp(lag.measured_at.0.saturating_sub(lag.millis)));
-        facts.push(format!("{member} has everything {host} wrote until {until}"));
+        facts.push(format!("{member} has everything {followed} wrote until {until}"));
     } else if let Some(mark) = target.and_then(|target| target.synced) {
-        facts.push(format!("{member} has everything {host} captured up to change {mark}"));
+        facts.push(format!("{member} has everything {followed} captured up to change {mark}"));
+    }
+    if followed != host {
+        facts.push(format!("{member} has received nothing from {host}"));
     }
     facts.push(match draft.stream(from, to).and_then(|stream| stream.unsent_bytes) {
         Some(bytes) if bytes > 0 => {

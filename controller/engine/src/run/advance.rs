@@ -3,9 +3,9 @@
 use super::{Event, Next, Run, State, What};
 use crate::{
     settings::{Observed, Settings},
-    steps::{AnyStep, Asking, Progress, Sight, Undo},
+    steps::{AnyStep, Asking, Found, Progress, Sight, Undo},
 };
-use model::{Ledger, Timestamp, recovery_plan::OnFailure};
+use model::{Ledger, PointName, Timestamp, errand::UNDO, recovery_plan::OnFailure};
 use std::time::Duration;
 
 /// Attempts a step makes by itself. With the pauses between them they span about half a minute.
@@ -30,7 +30,7 @@ impl Run {
         let mut events = Vec::new();
         loop {
             if let Some(end) = self.end() {
-                self.clear_errands(ledger);
+                self.tidy(ledger, settings);
                 return (events, end);
             }
             let event = match self.turn(ledger, settings, observed) {
@@ -76,6 +76,9 @@ impl Run {
         if at == 0 && !undoing {
             self.forget_settled(ledger);
         }
+        // One order of a step stands at a time: a host that was silent must not find an attempt beside its own undo.
+        let own = cx.errand();
+        ledger.errands.retain(|id, _| *id == own || id.stem() != own.stem());
         match (undoing, step.undo()) {
             (false, _) => step.ask(&cx, ledger),
             (true, Undo::With(inverse)) => inverse.ask(&cx, ledger),
@@ -102,7 +105,7 @@ impl Run {
     }
 
     fn asking(&self, at: usize, attempt: u32, undoing: bool, ledger: &Ledger) -> Asking {
-        let tail = if undoing { ".undo" } else { "" };
+        let tail = if undoing { UNDO } else { "" };
         Asking {
             run: self.id.clone(),
             step: format!("{}{tail}", at + 1),
@@ -112,12 +115,15 @@ impl Run {
         }
     }
 
-    /// Orders are forgotten by the ledger when the run is over; agents keep the record of what they did.
-    fn clear_errands(&self, ledger: &mut Ledger) {
+    /// When the run is over the ledger forgets its orders, whose record agents keep, and where points that the manifest
+    /// does not have any more sent clients.
+    fn tidy(&self, ledger: &mut Ledger, settings: &Settings<'_>) {
         let own = format!("{}/", self.id);
-        let before = ledger.errands.len();
+        let known = |point: &PointName| settings.spec.redirection.iter().any(|known| known.name == *point);
+        let before = (ledger.errands.len(), ledger.redirected.len());
         ledger.errands.retain(|id, _| !id.0.starts_with(&own));
-        if ledger.errands.len() != before {
+        ledger.redirected.retain(|point, _| known(point));
+        if (ledger.errands.len(), ledger.redirected.len()) != before {
             ledger.revision += 1;
         }
     }
@@ -137,16 +143,18 @@ impl Run {
         let note = record.note.clone();
         match record.state {
             State::Untouched => happened(at, now, What::Asked { revision: self.ask(at, 1, false, ledger) }),
-            State::Resumed => self.retry(at, "resumed".to_owned(), ledger, now),
+            State::Resumed => match self.see(at, ledger, settings, observed) {
+                // It came about while nobody expected it any more: once is enough.
+                Progress::Reached(found) => reached(at, now, found),
+                _ => self.retry(at, "resumed".to_owned(), ledger, now),
+            },
             State::Paused => Turn::Rest(Next::Paused { step: path(at), why: note }),
             State::Failed => match self.answer(at, self.crossed()) {
                 OnFailure::Continue => happened(at, now, What::Skipped { by: "the plan".to_owned(), reason: note }),
                 _ => happened(at, now, What::Paused { why: note }),
             },
             _ => match self.see(at, ledger, settings, observed) {
-                Progress::Reached(found) => {
-                    happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
-                }
+                Progress::Reached(found) => reached(at, now, found),
                 Progress::Waiting(why) if self.question(at).is_some() => {
                     Turn::Rest(Next::Paused { step: path(at), why })
                 }
@@ -168,9 +176,7 @@ impl Run {
             return happened(at, now, What::Asked { revision: self.ask(at, 1, false, ledger) });
         }
         match self.see(at, ledger, settings, observed) {
-            Progress::Reached(found) => {
-                happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
-            }
+            Progress::Reached(found) => reached(at, now, found),
             Progress::Waiting(why) => Turn::Rest(Next::Wait { step: path(at), why }),
             Progress::Again(why) => self.retry(at, why, ledger, now),
             Progress::Impossible(why) => happened(at, now, What::Failed { why }),
@@ -222,7 +228,7 @@ impl Run {
         let inverse = if undoing { self.plan.steps[at].undo() } else { Undo::Nothing };
         let step: &AnyStep = match (&inverse, undoing) {
             (Undo::With(step), true) => step,
-            (_, true) => return Progress::Reached(crate::steps::Found::default()),
+            (_, true) => return Progress::Reached(Found::default()),
             (_, false) => self.step(at).unwrap_or(&self.plan.steps[at]),
         };
         let attempt = if undoing { 1 } else { record.attempt };
@@ -231,7 +237,8 @@ impl Run {
         let patience = manner.and_then(|manner| manner.timeout).map_or_else(|| step.patience(), |timeout| timeout.0);
         let retries = manner.and_then(|manner| manner.retries);
         let attempts_max = retries.map_or(ATTEMPTS_MAX, |retries| retries.max.saturating_add(1));
-        let pause = retries.map_or_else(|| pause_before(attempt), |retries| retries.delay.0);
+        let tries = attempt.saturating_sub(record.attempts_before);
+        let pause = retries.map_or_else(|| pause_before(tries), |retries| retries.delay.0);
         let progress = step.look(&cx, &Sight { scenario: settings.scenario, ledger, observed });
         let asked = observed.now.since(record.asked_at);
         let waited = observed.now.since(record.asked_at.max(self.grace_from));
@@ -243,18 +250,18 @@ impl Run {
             progress => progress,
         };
         match progress {
-            Progress::Impossible(why) if retries.is_some() => again(why, attempt, attempts_max, asked, pause),
-            Progress::Again(why) => again(why, attempt, attempts_max, asked, pause),
+            Progress::Impossible(why) if retries.is_some() => again(why, tries, attempts_max, asked, pause),
+            Progress::Again(why) => again(why, tries, attempts_max, asked, pause),
             progress => progress,
         }
     }
 }
 
-/// Another attempt, once it is time and as long as there may be one.
-fn again(why: String, attempt: u32, attempts_max: u32, asked: Duration, pause: Duration) -> Progress {
-    match attempt {
+/// Another attempt, once it is time and as long as there may be one. `tries` are those since a person took it up.
+fn again(why: String, tries: u32, attempts_max: u32, asked: Duration, pause: Duration) -> Progress {
+    match tries {
         1 if attempts_max == 1 => Progress::Impossible(why),
-        _ if attempt >= attempts_max => Progress::Impossible(format!("{why} (after {attempt} attempts)")),
+        _ if tries >= attempts_max => Progress::Impossible(format!("{why} (after {tries} attempts)")),
         _ if asked < pause => Progress::Waiting(why),
         _ => Progress::Again(why),
     }
@@ -267,6 +274,10 @@ fn pause_before(attempt: u32) -> Duration {
 
 fn happened(at: usize, now: Timestamp, what: What) -> Turn {
     Turn::Happened(Event { step: path(at), at: now, what })
+}
+
+fn reached(at: usize, now: Timestamp, found: Found) -> Turn {
+    happened(at, now, What::Reached { note: found.note, result: found.result.map(|result| *result) })
 }
 
 fn path(at: usize) -> String {

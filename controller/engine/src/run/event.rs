@@ -55,6 +55,11 @@ pub enum What {
     AbortAsked {
         by: String,
     },
+    /// Concerns the whole run: a person ended it where it stood.
+    GivenUp {
+        by: String,
+        reason: String,
+    },
     UndoAsked {
         revision: u64,
     },
@@ -99,7 +104,7 @@ impl State {
         match (self, what) {
             (S::Untouched, W::Asked { .. }) => Some(S::Asked),
             (S::Asked | S::Resumed, W::Retried { .. }) => Some(S::Asked),
-            (S::Asked, W::Reached { .. }) => Some(S::Reached),
+            (S::Asked | S::Resumed, W::Reached { .. }) => Some(S::Reached),
             (S::Asked, W::Failed { .. }) => Some(S::Failed),
             (S::Asked | S::Paused, W::Approved { .. }) => Some(S::Reached),
             (S::Failed, W::Paused { .. }) => Some(S::Paused),
@@ -108,6 +113,8 @@ impl State {
             (S::Paused, W::Resumed { .. }) => Some(S::Resumed),
             (S::Paused, W::Skipped { .. }) => Some(S::Skipped),
             (S::Untouched | S::Asked | S::Reached | S::Paused | S::Resumed, W::AbortAsked { .. }) => Some(self),
+            (S::Untouched, W::GivenUp { .. }) => Some(S::Untouched),
+            (S::Asked | S::Failed | S::Paused | S::Resumed, W::GivenUp { .. }) => Some(S::Failed),
             (S::Asked | S::Reached | S::Failed | S::Paused | S::Resumed | S::Skipped, W::UndoAsked { .. }) => {
                 Some(S::Undoing)
             }

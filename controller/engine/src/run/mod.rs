@@ -37,7 +37,7 @@ pub enum Next {
     RolledBack {
         why: String,
     },
-    /// Final: something could not be taken back.
+    /// Final: something could not be taken back, or a person ended it where it stood.
     Stuck {
         step: String,
         why: String,
@@ -49,6 +49,8 @@ pub enum Next {
 struct Record {
     state: State,
     attempt: u32,
+    /// The attempts made before a person resumed it: they do not count any more.
+    attempts_before: u32,
     /// The ledger revision that carries the order in force.
     since: u64,
     asked_at: Timestamp,
@@ -72,6 +74,8 @@ pub struct Run {
     turning: Option<String>,
     /// Why the first undo that failed did so.
     undo_failure: Option<(String, String)>,
+    /// The step at which a person ended it, and why.
+    given_up: Option<(String, String)>,
     /// Patience counts from here at the earliest.
     grace_from: Timestamp,
 }
@@ -80,8 +84,8 @@ impl Run {
     /// A run that nothing was done for yet. `id` must never have been used before.
     pub fn start(id: RunId, plan: Plan, by: String) -> Self {
         let records = vec![Record::default(); plan.steps.len()];
-        let (log, turning, undo_failure) = (Vec::new(), None, None);
-        Self { id, plan, by, log, records, turning, undo_failure, grace_from: Timestamp::default() }
+        let (log, turning, undo_failure, given_up) = (Vec::new(), None, None, None);
+        Self { id, plan, by, log, records, turning, undo_failure, given_up, grace_from: Timestamp::default() }
     }
 
     /// Rebuilds a run from its log.
@@ -129,7 +133,7 @@ impl Run {
             Some(Next::Done) => RunState::Done,
             Some(Next::RolledBack { .. }) => RunState::RolledBack,
             Some(_) => RunState::Stuck,
-            None if self.paused_at().or(self.asking_at()).is_some() => RunState::Paused,
+            None if self.waiting_at().is_some() => RunState::Paused,
             None => RunState::Running,
         }
     }
@@ -141,6 +145,9 @@ impl Run {
 
     /// How the run ended, once it has. Nothing is over while a step is open.
     fn end(&self) -> Option<Next> {
+        if let Some((step, why)) = &self.given_up {
+            return Some(Next::Stuck { step: step.clone(), why: why.clone() });
+        }
         let all = |done: fn(State) -> bool| self.records.iter().all(|record| done(record.state));
         let Some(why) = &self.turning else {
             return all(|state| matches!(state, State::Reached | State::Skipped)).then_some(Next::Done);
@@ -215,6 +222,11 @@ impl Run {
         }
     }
 
+    /// The step at which the run waits for a person.
+    fn waiting_at(&self) -> Option<usize> {
+        self.paused_at().or(self.asking_at())
+    }
+
     fn paused_at(&self) -> Option<usize> {
         if self.turning.is_some() {
             return None;
@@ -239,6 +251,9 @@ impl Run {
         match &event.what {
             What::Failed { why } if !turning && answer == OnFailure::Undo => self.turning = Some(why.clone()),
             What::AbortAsked { by } => self.turning = Some(format!("aborted by {by}")),
+            What::GivenUp { by, reason } => {
+                self.given_up = Some((event.step.clone(), format!("given up by {by}: {reason}")));
+            }
             What::UndoFailed { why } if self.undo_failure.is_none() => {
                 self.undo_failure = Some((event.step.clone(), why.clone()));
             }
@@ -280,8 +295,14 @@ impl Record {
                 self.note = format!("left out by {by}: {reason}");
                 self.finished = Some(event.at);
             }
+            What::GivenUp { by, reason } => {
+                let before = if self.note.is_empty() { String::new() } else { format!("{}; ", self.note) };
+                self.note = format!("{before}given up by {by}: {reason}");
+                self.finished = Some(event.at);
+            }
             What::Undone => self.finished = Some(event.at),
-            What::Resumed { .. } | What::AbortAsked { .. } => {}
+            What::Resumed { .. } => self.attempts_before = self.attempt,
+            What::AbortAsked { .. } => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a person may do to a run: go on, leave a step out, take everything back.
+//! What a person may do to a run: go on, leave a step out, take everything back, end it where it stands.
 
 use super::{Event, Run, What};
 use crate::text;
@@ -9,12 +9,14 @@ use model::{Timestamp, view::RunState};
 #[error("{message}")]
 pub struct Refusal {
     pub message: String,
+    /// Whether the run has moved since it was shown.
+    pub moved: bool,
     pub help: Vec<String>,
 }
 
 impl Refusal {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: Vec::new() }
+        Self { message: message.into(), moved: false, help: Vec::new() }
     }
 
     fn help(mut self, line: impl Into<String>) -> Self {
@@ -24,24 +26,32 @@ impl Refusal {
 }
 
 impl Run {
-    /// Repeats the step at which the run is paused, or leaves it out; says yes where a person is asked.
+    /// Repeats the step at which the run is paused, or leaves it out; says yes where a person is asked. `step` is the
+    /// one that the person was shown: a yes is never taken for the answer to another question.
     ///
-    /// **Errors** when the run is not paused, or the step is one that nothing can go on without.
+    /// **Errors** when the run is not paused, another step waits, or it is one that nothing can go on without.
     pub fn resume(
         &mut self,
         by: String,
+        step: Option<String>,
         skip: Option<String>,
         reason: Option<String>,
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let id = self.id.clone();
-        let asked = self.paused_at().or(self.asking_at()).filter(|at| self.question(*at).is_some());
+        self.ensure_shown(step.as_deref())?;
+        let asked = self.waiting_at().filter(|at| self.question(*at).is_some());
         if let (Some(at), None) = (asked, &skip) {
+            if step.is_none() {
+                let question = self.question(at).unwrap_or_default();
+                let refusal = Refusal::new(format!("a yes needs the step that asks; step {} asks: {question}", at + 1));
+                return Err(refusal.help(self.yes(at)));
+            }
             return self.happen((at + 1).to_string(), now, What::Approved { by, reason });
         }
         if let (Some(at), Some(_)) = (asked, &skip) {
             let refusal = Refusal::new(format!("step {} asks a person and cannot be left out", at + 1));
-            return Err(refusal.help(format!("say yes:  standin run resume {id}")));
+            return Err(refusal.help(format!("say yes:  {}", self.yes(at))));
         }
         let Some(at) = self.paused_at() else {
             return Err(Refusal::new(match self.state() {
@@ -56,6 +66,22 @@ impl Run {
             Some(skip) => self.skipping(at, &skip, by, reason)?,
         };
         self.happen(step, now, what)
+    }
+
+    /// Refuses an answer to another step than the one that waits.
+    fn ensure_shown(&self, step: Option<&str>) -> Result<(), Refusal> {
+        let waiting = self.waiting_at().map(|at| (at + 1).to_string());
+        let (Some(shown), Some(waiting)) = (step, waiting) else { return Ok(()) };
+        if shown == waiting {
+            return Ok(());
+        }
+        let id = &self.id;
+        let refusal = Refusal::new(format!("run {id} waits at step {waiting}, not at step {}", shown.escape_debug()));
+        Err(Refusal { moved: true, ..refusal }.help(format!("look again:  standin run show {id}")))
+    }
+
+    fn yes(&self, at: usize) -> String {
+        format!("standin run resume {} --step {}", self.id, at + 1)
     }
 
     fn skipping(&self, at: usize, skip: &str, by: String, reason: Option<String>) -> Result<What, Refusal> {
@@ -87,10 +113,33 @@ impl Run {
             let why = if self.moved() { "the roles have moved" } else { "what was begun cannot be taken back" };
             return Err(Refusal::new(format!("run {id} is past the point of no return: {why}"))
                 .help(format!("it goes forward only:  standin run resume {id}"))
-                .help("the way back is a run of its own, once this one is over"));
+                .help(format!("where it cannot, end it as it is:  {}", self.as_it_is())));
         }
         let step = (self.current().unwrap_or_default() + 1).to_string();
         self.happen(step, now, What::AbortAsked { by })
+    }
+
+    /// Ends the run where it stands; roles, services and clients stay as they are. A new run goes on from there.
+    ///
+    /// **Errors** without a reason, before the point of no return, and when the run is over.
+    pub fn give_up(&mut self, by: String, reason: Option<String>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let id = self.id.clone();
+        if self.is_over() {
+            return Err(Refusal::new(format!("run {id} is over")).help(format!("standin run show {id}")));
+        }
+        if !self.crossed() {
+            let refusal = Refusal::new(format!("run {id} has not passed its point of no return: it can be taken back"));
+            return Err(refusal.help(format!("standin run abort {id}")));
+        }
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        let reason =
+            reason.ok_or_else(|| Refusal::new("ending a run as it is needs a reason").help("--reason TEXT"))?;
+        let step = (self.current().unwrap_or_default() + 1).to_string();
+        self.happen(step, now, What::GivenUp { by, reason })
+    }
+
+    fn as_it_is(&self) -> String {
+        format!("standin run abort {} --as-it-is --reason TEXT", self.id)
     }
 
     fn happen(&mut self, step: String, at: Timestamp, what: What) -> Result<Vec<Event>, Refusal> {
@@ -102,16 +151,15 @@ impl Run {
     /// Exact commands that go on from here.
     pub(super) fn choices(&self) -> Vec<String> {
         let id = &self.id;
-        let Some(at) = self.paused_at().or(self.asking_at()) else {
+        let Some(at) = self.waiting_at() else {
             return Vec::new();
         };
-        let mut choices = vec![format!("standin run resume {id}")];
+        let asks = self.question(at).is_some();
+        let mut choices = vec![if asks { self.yes(at) } else { format!("standin run resume {id}") }];
         if self.asking_at().is_none() && self.plan.steps[at].skippable() {
             choices.push(format!("standin run resume {id} --skip {} --reason TEXT", at + 1));
         }
-        if !self.crossed() {
-            choices.push(format!("standin run abort {id}"));
-        }
+        choices.push(if self.crossed() { self.as_it_is() } else { format!("standin run abort {id}") });
         choices
     }
 

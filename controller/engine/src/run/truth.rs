@@ -11,7 +11,7 @@ use model::{FenceProof, HostName, Ledger, MemberName, Role, agent_status::Servic
 
 impl Run {
     pub(super) fn true_now(&self, settings: &Settings<'_>, ledger: &Ledger, observed: &Observed) -> Vec<String> {
-        let mut sentences = roles(settings, ledger);
+        let mut sentences = roles(settings, ledger, observed);
         sentences.extend(services(settings, ledger, observed));
         sentences.extend(self.clients(settings, ledger));
         sentences.extend(self.data());
@@ -62,11 +62,15 @@ fn host<'a>(settings: &'a Settings<'_>, member: &MemberName) -> Option<&'a HostN
     settings.spec.host_of(member)
 }
 
-fn roles(settings: &Settings<'_>, ledger: &Ledger) -> Vec<String> {
+fn roles(settings: &Settings<'_>, ledger: &Ledger, observed: &Observed) -> Vec<String> {
     let mut sentences = Vec::new();
     let place = |member: &MemberName| settings.place(member).map_or(member.to_string(), |place| place.to_string());
     match ledger.active() {
-        Some(active) => sentences.push(format!("{} is active at epoch {}", place(active), ledger.epoch)),
+        Some(active) => {
+            sentences.push(format!("{} is active at epoch {}", place(active), ledger.epoch));
+            let silent = host(settings, active).filter(|host| !observed.connected(host));
+            sentences.extend(silent.map(|host| format!("{}: how it is there is unknown", observed.silence(host))));
+        }
         None => {
             let last = head(ledger).map_or(String::new(), |last| format!(": {} is fenced", place(last)));
             sentences.push(format!("no host is active{last}"));

@@ -2,8 +2,9 @@
 
 use super::{Next, Record, Run, State};
 use crate::{
+    compose::head,
     plan::step_view,
-    settings::{Observed, Settings},
+    settings::{Observed, Place, Settings},
     steps::Progress,
 };
 use model::{
@@ -30,8 +31,9 @@ impl Run {
             why: self.why(),
             steps: self.step_views(settings, ledger, observed),
             true_now: if state == RunState::Running { Vec::new() } else { self.true_now(settings, ledger, observed) },
+            waiting_step: self.waiting_at().map(|at| (at + 1).to_string()),
             question: self.asking_at().and_then(|at| self.question(at)).map(str::to_owned),
-            choices: if over { self.afterwards(settings, ledger) } else { self.choices() },
+            choices: if over { self.afterwards(settings, ledger, observed) } else { self.choices() },
             comparison: self.comparison(),
         }
     }
@@ -66,7 +68,7 @@ impl Run {
     }
 
     /// The commands that make sense once the run is over.
-    fn afterwards(&self, settings: &Settings<'_>, ledger: &Ledger) -> Vec<String> {
+    fn afterwards(&self, settings: &Settings<'_>, ledger: &Ledger, observed: &Observed) -> Vec<String> {
         let name = settings.scenario;
         let away = ledger.active().is_some_and(|active| !active.is_primary());
         let moved = matches!(self.plan.verb, Verb::Switchover | Verb::Failover | Verb::Switchback | Verb::Resume);
@@ -80,9 +82,24 @@ impl Run {
             }
             RunState::Done if away && moved => vec![format!("standin switchback {name}{home}")],
             RunState::Done => Vec::new(),
+            _ if self.given_up.is_some() => ways_on(settings, ledger, observed),
             _ => vec![format!("standin status {name}"), format!("standin events {name}")],
         }
     }
+}
+
+/// The runs that may go on from roles which nobody completed: by the members that answer.
+fn ways_on(settings: &Settings<'_>, ledger: &Ledger, observed: &Observed) -> Vec<String> {
+    let (name, active) = (settings.scenario, head(ledger).and_then(|member| settings.place(member)));
+    let answers = |place: &Place| observed.connected(&place.host);
+    let others = settings.places().into_iter().filter(|place| active.as_ref() != Some(place) && answers(place));
+    let drains = ledger.active().is_some() && active.as_ref().is_some_and(answers);
+    let way = |place: Place| match (drains, place.member.is_primary()) {
+        (true, true) => format!("standin switchback {name}"),
+        (true, false) => format!("standin switchover {name} --to {}", place.member),
+        (false, _) => format!("standin failover {name} --to {}", place.member),
+    };
+    [format!("standin status {name}")].into_iter().chain(others.map(way)).collect()
 }
 
 fn record_view(step: StepView, record: &Record, waits_for: Option<Progress>) -> StepView {

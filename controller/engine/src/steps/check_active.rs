@@ -1,9 +1,10 @@
 //! Runs checks once on the active host.
 
-use super::{Asking, Found, Progress, Sight, Step, Undo};
+use super::{Asking, Found, Progress, Sight, Step, Undo, patience_with};
 use crate::{settings::Place, text};
-use model::{Errand, Ledger, errand::Work};
+use model::{Errand, Ledger, errand::Work, units::Period};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Asks for one round of checks, and for another while it fails: a service may need a moment to answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct CheckActive {
     /// Whether these are only some of the checks there are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub some: bool,
+    /// Longest time that one round of them may take.
+    #[serde(default)]
+    pub time: Period,
 }
 
 impl Step for CheckActive {
@@ -43,6 +47,10 @@ impl Step for CheckActive {
 
     fn undo(&self) -> Undo {
         Undo::Nothing
+    }
+
+    fn patience(&self) -> Duration {
+        patience_with(self.time)
     }
 
     fn skippable(&self) -> bool {

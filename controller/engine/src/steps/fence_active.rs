@@ -1,10 +1,11 @@
 //! Stops the active host taking writes, before any other may.
 
 use super::{
-    Asking, Found, Progress, ReopenActive, Sight, Step, Undo, drain_spool::drained_to_barrier, services_settle,
+    Asking, Found, Progress, ReopenActive, Sight, Step, Undo, drain_spool::drained_to_barrier, patience_with,
+    services_settle,
 };
 use crate::settings::Place;
-use model::{Epoch, Errand, FenceProof, Ledger, Role, agent_status::ServiceState, errand::Work};
+use model::{Epoch, Errand, FenceProof, Ledger, Role, agent_status::ServiceState, errand::Work, units::Period};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ pub struct FenceActive {
     pub from: Place,
     pub epoch: Epoch,
     pub services: Vec<String>,
+    /// Longest time that all of them may take to stop.
+    #[serde(default)]
+    pub time: Period,
     /// Where what slipped in has to arrive; `None` when that cannot be had.
     pub drain_to: Option<Place>,
     /// Who vouches for a host that does not answer.
@@ -90,6 +94,10 @@ impl Step for FenceActive {
     fn undo(&self) -> Undo {
         let (at, serving) = (self.from.clone(), self.serving);
         Undo::with(ReopenActive { at, epoch: self.epoch.next(), serving })
+    }
+
+    fn patience(&self) -> Duration {
+        patience_with(self.time)
     }
 
     fn settle(&self, cx: &Asking) -> Duration {

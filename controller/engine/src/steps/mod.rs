@@ -39,7 +39,7 @@ pub use stop_services::StopServices;
 pub use suspend_replication::SuspendReplication;
 pub use synchronize_all::SynchronizeAll;
 
-use model::{Epoch, ErrandId, ErrandResult, Ledger, RunId};
+use model::{Epoch, ErrandId, ErrandResult, Ledger, RunId, units::Period};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -120,7 +120,7 @@ pub trait Step {
     fn undo(&self) -> Undo;
     /// How long to wait before the step has failed.
     fn patience(&self) -> Duration {
-        Duration::from_secs(300)
+        PATIENCE
     }
     /// How long after the order a failure may still be a leftover from before it.
     fn settle(&self, _: &Asking) -> Duration {
@@ -130,6 +130,17 @@ pub trait Step {
     fn skippable(&self) -> bool {
         false
     }
+}
+
+/// Patience with what no manifest gives a time to.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a script may wait for its turn, besides the time it takes.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Patience with scripts that may take `time` by the manifest: agents let them have it.
+fn patience_with(time: Period) -> Duration {
+    PATIENCE.max(time.0.saturating_add(TURN))
 }
 
 /// Comparing and copying whole trees takes as long as it takes; this only ends what nobody looks after.

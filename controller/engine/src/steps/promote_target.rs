@@ -29,10 +29,11 @@ impl PromoteTarget {
     /// drain only the old active can hold more than its successor; otherwise another replica may have been ahead of it.
     fn mark_divergence(&self, ledger: &mut Ledger) {
         let (to, from) = (&self.to.member, &self.from.member);
-        let divergence = Divergence { since: self.epoch, drained: self.drained };
         let ahead = self.others.iter().filter(|_| !self.drained);
         for name in ahead.chain([from]) {
-            ledger.members.entry(name.clone()).or_default().divergence = Some(divergence);
+            let member = ledger.members.entry(name.clone()).or_default();
+            let followed = name != from && member.divergence.is_some_and(|divergence| divergence.followed);
+            member.divergence = Some(Divergence { since: self.epoch, drained: self.drained, followed });
         }
         ledger.members.entry(to.clone()).or_default().divergence = None;
     }

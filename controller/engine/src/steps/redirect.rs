@@ -1,9 +1,10 @@
 //! Sends the clients of one redirection point to the active host. Traffic moves last.
 
-use super::{Asking, Found, Progress, Sight, Step, Undo};
+use super::{Asking, Found, Progress, Sight, Step, Undo, patience_with};
 use crate::settings::Place;
-use model::{Errand, Ledger, PointName, elements::redirection::ScriptRedirection, errand::Work};
+use model::{Errand, Ledger, PointName, elements::redirection::ScriptRedirection, errand::Work, units::Period};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Runs the point's script on the agent of the host that becomes active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,12 @@ impl Step for Redirect {
 
     fn undo(&self) -> Undo {
         Undo::with(Self { to: self.from.clone(), from: self.to.clone(), ..self.clone() })
+    }
+
+    /// The script's time is that of each command, and a check is run before and after.
+    fn patience(&self) -> Duration {
+        let commands = if self.script.check.is_empty() { 1 } else { 3 };
+        patience_with(Period(self.script.timeout.0.saturating_mul(commands)))
     }
 
     fn skippable(&self) -> bool {

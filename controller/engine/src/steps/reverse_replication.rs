@@ -66,6 +66,10 @@ impl Step for ReverseReplication {
         let home = ledger.members.entry(self.home.member.clone()).or_default();
         home.role = if self.on { Role::Standby } else { Role::Fenced };
         home.upstream = self.on.then(|| self.active.member.clone());
+        if let Some(divergence) = &mut home.divergence {
+            // Turning it off again does not bring back what was replaced meanwhile.
+            divergence.followed |= self.on;
+        }
     }
 
     fn look(&self, cx: &Asking, sight: &Sight<'_>) -> Progress {

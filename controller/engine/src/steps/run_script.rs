@@ -1,13 +1,10 @@
 //! Runs a script of the agent, because a plan says so.
 
-use super::{Asking, Found, Progress, Sight, Step, Undo};
+use super::{Asking, Found, Progress, Sight, Step, TURN, Undo};
 use crate::settings::Place;
 use model::{Errand, HostName, Ledger, errand::Work, units::Period};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// How long a script may wait for its turn, besides the time it takes.
-const TURN: Duration = Duration::from_secs(60);
 
 /// Runs a command on one host; with `check`, only where that does not say that it is done already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

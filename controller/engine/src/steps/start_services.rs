@@ -1,8 +1,8 @@
 //! Starts the services of the active host.
 
-use super::{Asking, Found, Progress, Sight, Step, StopServices, Undo, services_settle};
+use super::{Asking, Found, Progress, Sight, Step, StopServices, Undo, patience_with, services_settle};
 use crate::{settings::Place, text};
-use model::{Ledger, agent_status::ServiceState};
+use model::{Ledger, agent_status::ServiceState, units::Period};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use std::time::Duration;
 pub struct StartServices {
     pub at: Place,
     pub services: Vec<String>,
+    /// Longest time that all of them may take together.
+    #[serde(default)]
+    pub time: Period,
 }
 
 impl Step for StartServices {
@@ -33,7 +36,11 @@ impl Step for StartServices {
     }
 
     fn undo(&self) -> Undo {
-        Undo::with(StopServices { at: self.at.clone(), services: self.services.clone() })
+        Undo::with(StopServices { at: self.at.clone(), services: self.services.clone(), time: self.time })
+    }
+
+    fn patience(&self) -> Duration {
+        patience_with(self.time)
     }
 
     fn settle(&self, cx: &Asking) -> Duration {

@@ -1,8 +1,8 @@
 //! Stops the services of the active host, so that nothing is written any more.
 
-use super::{Asking, Found, Progress, Sight, StartServices, Step, Undo, services_settle};
+use super::{Asking, Found, Progress, Sight, StartServices, Step, Undo, patience_with, services_settle};
 use crate::{settings::Place, text};
-use model::{Ledger, agent_status::ServiceState};
+use model::{Ledger, agent_status::ServiceState, units::Period};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use std::time::Duration;
 pub struct StopServices {
     pub at: Place,
     pub services: Vec<String>,
+    /// Longest time that all of them may take together.
+    #[serde(default)]
+    pub time: Period,
 }
 
 impl Step for StopServices {
@@ -34,7 +37,11 @@ impl Step for StopServices {
     }
 
     fn undo(&self) -> Undo {
-        Undo::with(StartServices { at: self.at.clone(), services: self.services.clone() })
+        Undo::with(StartServices { at: self.at.clone(), services: self.services.clone(), time: self.time })
+    }
+
+    fn patience(&self) -> Duration {
+        patience_with(self.time)
     }
 
     fn settle(&self, cx: &Asking) -> Duration {

@@ -12,7 +12,7 @@ use crate::{
     settings::{Observed, Report, Settings},
 };
 use model::{
-    AgentStatus, HostName, HostSpec, Ledger, MemberName, ScenarioName, ScenarioSpec, Timestamp,
+    AgentStatus, HostName, HostSpec, Ledger, MemberName, RunId, ScenarioName, ScenarioSpec, Timestamp,
     elements::{
         monitoring::{Check, TcpCheck},
         redirection::{Redirection, ScriptRedirection},
@@ -39,6 +39,8 @@ pub struct Toy {
     /// The last order number that was handed out.
     pub orders: u64,
     runs: u32,
+    /// The run that is not over.
+    pub busy: Option<RunId>,
 }
 
 impl Toy {
@@ -72,6 +74,7 @@ impl Toy {
             faults: BTreeSet::new(),
             orders: 0,
             runs: 0,
+            busy: None,
         };
         (0..3).for_each(|_| toy.tick());
         toy

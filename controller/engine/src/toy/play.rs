@@ -39,7 +39,7 @@ impl Toy {
     }
 
     pub fn plan(&self, verb: Verb, options: &Options) -> Plan {
-        plan(verb, options, &self.settings(), &self.ledger, &self.observed(), None)
+        plan(verb, options, &self.settings(), &self.ledger, &self.observed(), self.busy.as_ref())
     }
 
     /// Plans and carries out, without hardship.
@@ -80,6 +80,7 @@ impl Toy {
         for _ in 0..TURNS_MAX {
             let ledger = self.ledger.clone();
             let (events, next) = self.turn(run);
+            self.busy = (!run.is_over()).then(|| run.id().clone());
             events.iter().for_each(|event| write_event(transcript, self.now.0, event));
             if hardship.loses_ledger && !events.is_empty() {
                 self.lose_ledger(run, ledger);
@@ -126,6 +127,15 @@ impl Toy {
             // The last turn wrote nothing but the end; clearing errands is all there is to do again.
             self.ledger = published;
         }
+    }
+
+    /// A person's word to a run, and what follows from it.
+    pub fn goes_on(&mut self, played: &mut Played, said: Vec<Event>) {
+        said.iter().for_each(|event| write_event(&mut played.transcript, self.now.0, event));
+        let next = self.drive(&mut played.run, &Hardship::default(), &mut played.transcript, &mut |_| {});
+        self.write_end(&played.run, &next, &mut played.transcript);
+        played.log = played.run.log().to_vec();
+        played.next = next;
     }
 
     fn write_end(&self, run: &Run, next: &Next, transcript: &mut String) {
@@ -191,6 +201,7 @@ fn write_event(transcript: &mut String, now: u64, event: &Event) {
         What::Approved { by, .. } => format!("approved by {by}"),
         What::Resumed { by } => format!("resumed by {by}"),
         What::AbortAsked { by } => format!("aborted by {by}"),
+        What::GivenUp { by, reason } => format!("given up by {by}: {reason}"),
         What::UndoAsked { .. } => "undo asked".to_owned(),
         What::Undone => "undone".to_owned(),
         What::UndoFailed { why } => format!("undo failed: {why}"),
