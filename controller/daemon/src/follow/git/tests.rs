@@ -1,0 +1,131 @@
+use super::*;
+use std::{fs, net::TcpListener, path::PathBuf, process::Command as Plain};
+use tempfile::TempDir;
+
+/// A repository that is followed, and the private directory of whoever follows it.
+struct Lab {
+    temp: TempDir,
+    from: Git,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let work = temp.path().join("work");
+        fs::create_dir(&work).unwrap();
+        let repository = work.to_str().unwrap().to_owned();
+        let lab = Self { temp, from: Git { repository, branch: "main".into(), path: PathBuf::new() } };
+        lab.git(&["init", "--quiet", "--initial-branch=main"]);
+        lab.commit("first");
+        lab
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let done = Plain::new("git").current_dir(self.temp.path().join("work")).args(identity).args(args).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+
+    fn commit(&self, text: &str) {
+        fs::write(self.temp.path().join("work/file"), text).unwrap();
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", "change"]);
+    }
+
+    fn state(&self) -> PathBuf {
+        self.temp.path().join("state")
+    }
+
+    fn kept(&self, path: &str) -> PathBuf {
+        self.state().join("repository.git").join(path)
+    }
+
+    /// What `file` holds in the commit that is fetched.
+    async fn fetched(&self) -> String {
+        let checkout = fetch(&self.from, &self.state()).await.unwrap_or_else(|error| panic!("{error:?}"));
+        fs::read_to_string(checkout.path().join("tree/file")).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_was_left_behind_stops_nothing() {
+    let lab = Lab::new();
+    assert_eq!(lab.fetched().await, "first");
+    for lock in ["shallow.lock", "refs/standin/followed.lock"] {
+        fs::write(lab.kept(lock), "").unwrap();
+        lab.commit(lock);
+        assert_eq!(lab.fetched().await, lock);
+        assert!(!lab.kept(lock).exists(), "{lock} is gone for good");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_repository_is_made_anew() {
+    let lab = Lab::new();
+    lab.fetched().await;
+    for damaged in ["HEAD", "refs/standin/followed", "shallow", "config"] {
+        fs::write(lab.kept(damaged), "\0\0\0").unwrap();
+        lab.commit(damaged);
+        assert_eq!(lab.fetched().await, damaged);
+    }
+    fs::remove_dir_all(lab.kept("objects")).unwrap();
+    fs::create_dir(lab.kept("objects")).unwrap();
+    assert_eq!(lab.fetched().await, "config", "the same commit without its objects");
+}
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_reached_costs_nothing_that_was_fetched() {
+    let mut lab = Lab::new();
+    lab.fetched().await;
+    let there = std::mem::replace(&mut lab.from.repository, "/nonexistent/dr.git".into());
+    let error = fetch(&lab.from, &lab.state()).await.unwrap_err();
+    assert_eq!(error.what, "git fetch failed", "{error:?}");
+    assert!(lab.kept("HEAD").exists() && !lab.state().join("repository.new.git").exists());
+    lab.from.repository = there;
+    assert_eq!(lab.fetched().await, "first");
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_cut_short_leaves_no_lock_and_no_process() {
+    let mut lab = Lab::new();
+    lab.fetched().await;
+    // One that accepts and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = lab.from.repository.clone();
+    lab.from.repository = format!("http://{}/dr.git", silent.local_addr().unwrap());
+    let error = fetch_within(&lab.from, &lab.state(), Duration::from_millis(300)).await.unwrap_err();
+    assert!(error.what.contains("took longer"), "{error:?}");
+    // What git has started may outlive it by a moment.
+    until(|| processes_in(&lab.state()) == 0).await;
+    lab.from.repository = there;
+    assert_eq!(lab.fetched().await, "first");
+}
+
+#[tokio::test]
+async fn a_fetch_that_nobody_waits_for_any_more_ends() {
+    let mut lab = Lab::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    lab.from.repository = format!("http://{}/dr.git", silent.local_addr().unwrap());
+    let state = lab.state();
+    let fetching = tokio::spawn(async move { fetch(&lab.from, &lab.state()).await.map(drop) });
+    until(|| processes_in(&state) > 0).await;
+    fetching.abort();
+    until(|| processes_in(&state) == 0).await;
+}
+
+async fn until(wanted: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !wanted() {
+        assert!(Instant::now() < deadline, "never so");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How many processes work in a directory or below.
+fn processes_in(directory: &Path) -> usize {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let at = processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
+    at.filter(|at| at.starts_with(directory)).count()
+}
