@@ -4,11 +4,14 @@
 //! The `git` command, as far as following a branch needs it: fetch into a bare repository of our own, then write one
 //! commit's files into a directory of our own. Nobody's checkout is touched, and nothing of a repository is run.
 
+mod listing;
 mod run;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use super::source::{Git, Unreadable};
+use listing::{LIST, Listing};
 use run::{Call, Failure};
 use std::{
     fs, io,
@@ -21,9 +24,8 @@ use tokio::time::Instant;
 const FETCH_MAX: Duration = Duration::from_secs(120);
 /// Longest time of what needs no network.
 const LOCAL_MAX: Duration = Duration::from_secs(60);
-/// Files in a followed directory, and their bytes, at most.
-const FILES_MAX: usize = 20_000;
-const BYTES_MAX: u64 = 256 << 20;
+/// Bytes that one fetch may bring, everything counted that the commit holds.
+const FETCHED_BYTES_MAX: u64 = 1 << 30;
 /// What is fetched becomes this.
 const HEAD: &str = "refs/standin/followed";
 
@@ -49,16 +51,26 @@ impl Drop for Checkout {
 
 /// Fetches the branch and writes its newest commit into `tree` below the answered path.
 pub async fn fetch(from: &Git, state: &Path) -> Result<Checkout, Unreadable> {
-    fetch_within(from, state, FETCH_MAX).await
+    fetch_within(from, state, Limits { time: FETCH_MAX, bytes: FETCHED_BYTES_MAX }).await
+}
+
+/// Of one look at a repository, with everything that is tried for it.
+#[derive(Clone, Copy)]
+struct Limits {
+    time: Duration,
+    bytes: u64,
 }
 
 /// A repository that is of no use any more, because a fetch was cut off in it or the power was, is replaced by a new
 /// one: nothing rests on it but the next fetch.
-async fn fetch_within(from: &Git, state: &Path, limit: Duration) -> Result<Checkout, Unreadable> {
+async fn fetch_within(from: &Git, state: &Path, limits: Limits) -> Result<Checkout, Unreadable> {
     let (repository, new) = (state.join("repository.git"), state.join("repository.new.git"));
-    let until = Instant::now() + limit;
+    let until = Instant::now() + limits.time;
+    if usage::is_grown(&repository) {
+        let _ = fs::remove_dir_all(&repository);
+    }
     if repository.exists() {
-        match (Fetch { from, state, repository: &repository, until }).checkout().await {
+        match (Fetch { from, state, repository: &repository, until, bytes_max: limits.bytes }).checkout().await {
             Err(failure) if failure.of_repository => {
                 tracing::warn!(why = %failure.told, facts = ?failure.told.facts, "the fetched repository is made anew");
             }
@@ -66,9 +78,10 @@ async fn fetch_within(from: &Git, state: &Path, limit: Duration) -> Result<Check
         }
     }
     let _ = fs::remove_dir_all(&new);
-    let made = Fetch { from, state, repository: &new, until }.first_checkout().await;
+    let made = Fetch { from, state, repository: &new, until, bytes_max: limits.bytes }.first_checkout().await;
     let kept = made.map_err(|failure| failure.told).and_then(|checkout| {
-        replace(&repository, &new)
+        usage::note(&new)
+            .and_then(|()| replace(&repository, &new))
             .map(|()| checkout)
             .map_err(|error| Unreadable::new(format!("{}: {error}", repository.display())))
     });
@@ -91,6 +104,7 @@ struct Fetch<'a> {
     state: &'a Path,
     repository: &'a Path,
     until: Instant,
+    bytes_max: u64,
 }
 
 impl Fetch<'_> {
@@ -104,7 +118,8 @@ impl Fetch<'_> {
         let repository = &self.from.repository;
         let fetch =
             ["fetch", "--quiet", "--no-tags", "--depth=1", "--no-recurse-submodules", "--", repository, &branch];
-        Call { until: self.until, ..self.local(self.repository) }.git(&fetch).await?;
+        let fetched = Call { until: self.until, ..self.local(self.repository) }.git(&fetch).await;
+        fetched.map_err(|failure| self.too_large().unwrap_or(failure))?;
         let commit = self.line(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")]).await?;
         let tree = self.tree(&commit).await?;
         self.ensure_small(&tree).await?;
@@ -118,7 +133,21 @@ impl Fetch<'_> {
     /// A call that needs no network.
     fn local<'a>(&'a self, within: &'a Path) -> Call<'a> {
         let until = Instant::now() + LOCAL_MAX;
-        Call { repository: self.repository, within, environment: Vec::new(), until }
+        let file_bytes_max = self.bytes_max;
+        Call { repository: self.repository, within, environment: Vec::new(), until, file_bytes_max }
+    }
+
+    /// Whether a fetch was ended because it brought too much: git does not say so. What it left is removed.
+    fn too_large(&self) -> Option<Failure> {
+        let packs = fs::read_dir(self.repository.join("objects/pack")).ok()?.flatten();
+        let full = |pack: &fs::DirEntry| pack.metadata().is_ok_and(|about| about.len() >= self.bytes_max);
+        let full: Vec<_> = packs.filter(full).collect();
+        for pack in &full {
+            let _ = fs::remove_file(pack.path());
+        }
+        let told = Unreadable::new("what is followed is too large to be fetched");
+        let told = told.fact(format!("the whole commit may have at most {} MiB", self.bytes_max >> 20));
+        (!full.is_empty()).then(|| told.into())
     }
 
     async fn line(&self, args: &[&str]) -> Result<String, Failure> {
@@ -143,25 +172,8 @@ impl Fetch<'_> {
 
     /// Looks at sizes before anything is written.
     async fn ensure_small(&self, tree: &str) -> Result<(), Failure> {
-        let listed = self.local(self.repository).git(&["ls-tree", "-r", "-l", "-z", tree]).await?;
-        let entries: Vec<&[u8]> = listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).collect();
-        let size = |entry: &&[u8]| {
-            let head = entry.split(|byte| *byte == b'\t').next().unwrap_or_default();
-            String::from_utf8_lossy(head)
-                .split_whitespace()
-                .last()
-                .and_then(|size| size.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        let bytes: u64 = entries.iter().map(size).sum();
-        if entries.len() > FILES_MAX || bytes > BYTES_MAX {
-            let found = format!("{} files, {} MiB", entries.len(), bytes >> 20);
-            return Err(Unreadable::new("what is followed is too large for manifests")
-                .fact(found)
-                .fact(format!("at most {FILES_MAX} files and {} MiB: name their directory as path", BYTES_MAX >> 20))
-                .into());
-        }
-        Ok(())
+        let mut listing = Listing::default();
+        self.local(self.repository).list(&[&LIST[..], &[tree]].concat(), |piece| listing.take(piece)).await
     }
 
     /// Writes all files of a tree below `directory`/tree.

@@ -1,8 +1,10 @@
-//! One call of the `git` command: bounded in time, and ended so that it takes its locks away.
+//! One call of the `git` command: bounded in time, in what it says and in what it writes, and ended so that it takes its
+//! locks away.
 
 use super::super::source::Unreadable;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 use std::{
+    io,
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -15,8 +17,15 @@ use tokio::{
 
 /// Time that git has to take its locks away before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
-/// Lines of git's own words that are passed on.
+/// Lines of git's own words that are passed on, and bytes of them that are kept.
 const LINES_MAX: usize = 6;
+const WORDS_BYTES_MAX: usize = 64 << 10;
+/// Bytes of an answer that is no list.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Bytes that are read at once.
+const PIECE_BYTES: usize = 16 << 10;
+/// Whatever is fetched stays as the one file it arrives in.
+const PACKED: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
 /// Words of a failure that is not the local repository's: a new one would meet it as well.
 const OF_THE_OTHER_SIDE: [&str; 4] = [
     "fatal: unable to access 'http",
@@ -46,34 +55,47 @@ pub struct Call<'a> {
     pub within: &'a Path,
     pub environment: Vec<(&'static str, &'a Path)>,
     pub until: Instant,
+    /// Bytes of one file that git writes, at most.
+    pub file_bytes_max: u64,
 }
 
 impl Call<'_> {
     /// Runs git without hooks, questions or transports that start programs of a URL's choice, and answers what it said.
     pub async fn git(&self, args: &[&str]) -> Result<Vec<u8>, Failure> {
+        let mut answer = Vec::new();
+        let keep = |bytes: &[u8]| {
+            answer.extend_from_slice(bytes);
+            let short = answer.len() <= ANSWER_BYTES_MAX;
+            short.then_some(()).ok_or_else(|| Unreadable::new("git says more than it has been asked"))
+        };
+        self.list(args, keep).await?;
+        Ok(answer)
+    }
+
+    /// Runs it in the same way and hands on what it says, piece by piece, until `take` has heard enough.
+    pub async fn list(&self, args: &[&str], take: impl FnMut(&[u8]) -> Result<(), Unreadable>) -> Result<(), Failure> {
         let verb = args.first().copied().unwrap_or_default();
-        let failed = |what: String| Failure { told: Unreadable::new(what), of_repository: true };
         let made = std::fs::create_dir_all(self.within);
         made.map_err(|error| Unreadable::new(format!("{}: {error}", self.within.display())))?;
-        let mut running = Running::start(self.command(args))?;
-        let Ok(ended) = timeout_at(self.until, running.end()).await else {
-            running.stop().await;
-            return Err(Unreadable::new(format!("git {verb} took longer than it may")).into());
-        };
-        let ended = ended.map_err(|error| failed(format!("git {verb} cannot be heard: {error}")))?;
-        if ended.status.success() {
-            return Ok(ended.stdout);
+        let mut running = Running::start(self.command(args), self.file_bytes_max)?;
+        let ended = timeout_at(self.until, running.end(take)).await;
+        let late = |_| Failure::from(Unreadable::new(format!("git {verb} took longer than it may")));
+        match ended.map_err(late).flatten() {
+            Ok(ended) if ended.status.success() => Ok(()),
+            Ok(ended) => Err(ended.failure(verb)),
+            Err(failure) => {
+                running.stop().await;
+                Err(failure)
+            }
         }
-        let said = String::from_utf8_lossy(&ended.stderr);
-        let of_repository = !OF_THE_OTHER_SIDE.iter().any(|words| said.contains(words));
-        let told = Unreadable::new(format!("git {verb} failed"));
-        let told = said.lines().take(LINES_MAX).fold(told, |told, line| told.fact(line.trim_end()));
-        Err(Failure { told, of_repository })
     }
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("git");
-        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]).args(args);
+        command
+            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"])
+            .args(PACKED)
+            .args(args);
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:https:http:ssh").env("LC_ALL", "C");
         for name in ["GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE"] {
             command.env_remove(name);
@@ -87,8 +109,16 @@ impl Call<'_> {
 
 struct Ended {
     status: ExitStatus,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+    words: Vec<u8>,
+}
+
+impl Ended {
+    fn failure(&self, verb: &str) -> Failure {
+        let said = String::from_utf8_lossy(&self.words);
+        let told = Unreadable::new(format!("git {verb} failed"));
+        let told = said.lines().take(LINES_MAX).fold(told, |told, line| told.fact(line.trim_end()));
+        Failure { told, of_repository: !OF_THE_OTHER_SIDE.iter().any(|words| said.contains(words)) }
+    }
 }
 
 /// A git that runs, and is asked to end when nobody waits for it any more.
@@ -97,18 +127,32 @@ struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Result<Self, Unreadable> {
+    fn start(mut command: Command, file_bytes_max: u64) -> Result<Self, Unreadable> {
         let started = command.spawn();
         let child = started.map_err(|error| Unreadable::new(format!("git cannot be started: {error}")))?;
-        Ok(Self { child: Some(child) })
+        let limit = Rlimit { current: Some(file_bytes_max), maximum: Some(file_bytes_max) };
+        let running = Self { child: Some(child) };
+        // One that is over already writes nothing.
+        let _ = running.group().map(|git| prlimit(Some(git), Resource::Fsize, limit));
+        Ok(running)
     }
 
-    async fn end(&mut self) -> std::io::Result<Ended> {
-        let gone = || std::io::Error::other("it is gone");
-        let child = self.child.as_mut().ok_or_else(gone)?;
+    async fn end(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), Unreadable>) -> Result<Ended, Failure> {
+        let failed = |error: io::Error| Failure::from(Unreadable::new(format!("git cannot be heard: {error}")));
+        let child = self.child.as_mut().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (stdout, stderr) = tokio::try_join!(all(stdout), all(stderr))?;
-        Ok(Ended { status: child.wait().await?, stdout, stderr })
+        let mut words = Vec::new();
+        let keep = |bytes: &[u8]| {
+            let room = WORDS_BYTES_MAX.saturating_sub(words.len());
+            words.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            Ok(())
+        };
+        tokio::try_join!(hear(stdout, &mut take), hear(stderr, keep))?;
+        Ok(Ended { status: child.wait().await.map_err(failed)?, words })
+    }
+
+    fn group(&self) -> Option<Pid> {
+        self.child.as_ref().and_then(group)
     }
 
     /// Ends it, and returns when it is gone.
@@ -138,18 +182,29 @@ async fn stop(mut child: Child) {
     }
 }
 
-/// Tells the whole group, as long as the child was not waited for: its number is its own until then.
+/// Tells the whole group.
 fn signal(child: &Child, signal: Signal) {
-    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    if let Some(group) = group {
+    if let Some(group) = group(child) {
         let _ = kill_process_group(group, signal);
     }
 }
 
-async fn all(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(mut pipe) = pipe {
-        pipe.read_to_end(&mut bytes).await?;
+/// The number of the child and of its group; none once it was waited for, since it may be another's from then on.
+fn group(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(id.cast_signed()))
+}
+
+async fn hear(
+    pipe: Option<impl AsyncRead + Unpin>,
+    mut take: impl FnMut(&[u8]) -> Result<(), Unreadable>,
+) -> Result<(), Failure> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let read = pipe.read(&mut piece).await;
+        match read.map_err(|error| Unreadable::new(format!("git cannot be heard: {error}")))? {
+            0 => return Ok(()),
+            bytes => take(&piece[..bytes])?,
+        }
     }
-    Ok(bytes)
 }

@@ -95,7 +95,8 @@ async fn a_fetch_that_is_cut_short_leaves_no_lock_and_no_process() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let there = lab.from.repository.clone();
     lab.from.repository = format!("http://{}/dr.git", silent.local_addr().unwrap());
-    let error = fetch_within(&lab.from, &lab.state(), Duration::from_millis(300)).await.unwrap_err();
+    let limits = Limits { time: Duration::from_millis(300), bytes: FETCHED_BYTES_MAX };
+    let error = fetch_within(&lab.from, &lab.state(), limits).await.unwrap_err();
     assert!(error.what.contains("took longer"), "{error:?}");
     // What git has started may outlive it by a moment.
     until(|| processes_in(&lab.state()) == 0).await;
@@ -128,4 +129,72 @@ fn processes_in(directory: &Path) -> usize {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let at = processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
     at.filter(|at| at.starts_with(directory)).count()
+}
+
+impl Lab {
+    /// Commits `levels` directories in each other, each with ten names for the same one; `last` is what the innermost
+    /// names stand for.
+    fn commit_levels(&self, levels: usize, mode: &str, last: &str) {
+        let at = self.temp.path().join("work");
+        let tree = |line: String| {
+            let all: String = (0..10).map(|n| format!("{line}\td{n}\n")).collect();
+            fs::write(at.join("../tree"), all).unwrap();
+            let input = fs::File::open(at.join("../tree")).unwrap();
+            let made = Plain::new("git").current_dir(&at).arg("mktree").stdin(input).output().unwrap();
+            String::from_utf8(made.stdout).unwrap().trim().to_owned()
+        };
+        let innermost = tree(format!("{mode} {last}"));
+        let top = (1..levels).fold(innermost, |below, _| tree(format!("040000 tree {below}")));
+        let commit = self.git(&["commit-tree", &top, "-m", "deep"]);
+        self.git(&["update-ref", "refs/heads/main", &commit]);
+    }
+}
+
+#[tokio::test]
+async fn a_tree_of_trees_is_refused_before_it_is_listed_or_written() {
+    let lab = Lab::new();
+    lab.fetched().await;
+    let file = lab.git(&["hash-object", "-w", "file"]);
+    fs::write(lab.temp.path().join("none"), "").unwrap();
+    let nothing = lab.git(&["hash-object", "-w", "-t", "tree", "../none"]);
+    for (mode, last) in [("100644 blob", &file), ("040000 tree", &nothing)] {
+        lab.commit_levels(9, mode, last);
+        let began = Instant::now();
+        let error = fetch(&lab.from, &lab.state()).await.unwrap_err();
+        assert!(error.what.contains("too large for manifests"), "{mode}: {error:?}");
+        assert!(began.elapsed() < Duration::from_secs(20), "git was not ended at the limit");
+        assert!(!lab.state().join("checkout").exists() && lab.kept("HEAD").exists());
+    }
+    lab.commit_levels(3, "100644 blob", &file);
+    fetch(&lab.from, &lab.state()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_repository_that_has_grown_is_made_anew() {
+    let lab = Lab::new();
+    lab.fetched().await;
+    let mark = lab.kept("mark");
+    fs::write(&mark, "").unwrap();
+    lab.commit("second");
+    assert_eq!(lab.fetched().await, "second");
+    assert!(mark.exists(), "it is the same one until then");
+    (0..700).for_each(|n| fs::write(lab.kept(&format!("objects/pack/tmp_{n}")), "").unwrap());
+    assert_eq!(lab.fetched().await, "second");
+    assert!(!mark.exists() && !lab.kept("objects/pack/tmp_0").exists());
+}
+
+#[tokio::test]
+async fn a_fetch_that_brings_too_much_is_ended_and_leaves_nothing() {
+    let lab = Lab::new();
+    lab.fetched().await;
+    let mut noise = vec![0; 4 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    fs::write(lab.temp.path().join("work/noise"), noise).unwrap();
+    lab.commit("with noise");
+    let limits = Limits { time: FETCH_MAX, bytes: 1 << 20 };
+    let error = fetch_within(&lab.from, &lab.state(), limits).await.unwrap_err();
+    assert!(error.what.contains("too large to be fetched"), "{error:?}");
+    let packs = fs::read_dir(lab.kept("objects/pack")).unwrap().flatten();
+    assert!(packs.map(|pack| pack.metadata().unwrap().len()).all(|bytes| bytes < 1 << 20));
+    assert_eq!(lab.fetched().await, "with noise", "with room for it");
 }
