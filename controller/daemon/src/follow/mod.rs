@@ -10,6 +10,7 @@ mod look;
 mod record;
 mod set;
 mod source;
+mod stored;
 mod watch;
 
 pub use keeper::{Followed, keep};

@@ -14,6 +14,17 @@ pub struct Record {
     pub commit: Option<String>,
     /// Milliseconds since 1970.
     pub at: u64,
+    /// The set that was refused last, if none was applied since.
+    pub refused: Option<Refused>,
+}
+
+/// A set that is there and was not applied, with what was stored when that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Refused {
+    pub digest: String,
+    /// `stored::digest` of then.
+    pub stored: String,
 }
 
 impl Record {
@@ -22,6 +33,11 @@ impl Record {
         let read = fs::read(state.join("applied.json")).ok();
         let record: Option<Self> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         record.filter(|record| record.source == source).unwrap_or_default()
+    }
+
+    /// Whether the set was refused before, and what is stored of it has been changed since by somebody.
+    pub fn was_overtaken(&self, digest: &str, stored: &str) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.digest == digest && refused.stored != stored)
     }
 
     /// Replaces the record as a whole.
