@@ -2,7 +2,7 @@
 
 use super::{
     Follow,
-    record::{Record, Refused},
+    record::{How, Novelty, Record, Refused},
     set,
     source::{Set, Unreadable},
     stored,
@@ -41,34 +41,28 @@ async fn take(
     let view = FollowView { commit: set.commit.clone(), ..view };
     let objects = hub.board.lock().await.objects();
     let composed = set::composed(&set.loaded, &apply::names_of(objects.iter()), jiff::Zoned::now().date());
-    let prune = follow.prune.then_some(view.source.as_str());
-    let stored = stored::digest(&objects, &composed.found.subjects, prune);
-    let new = match () {
-        () if record.digest == set.digest => Err("what is stored is not what was applied from here"),
-        () if record.was_overtaken(&set.digest, &stored) => {
-            Err("this was refused before, and what is stored was changed since; it does not go over that")
-        }
-        () => Ok(()),
-    };
+    let stored = stored::digest(&objects, &composed.found.subjects, &view.source);
+    let how = How { overlay: follow.overlay.clone(), prune: follow.prune };
+    let novelty = record.novelty(&set.digest, &how, &stored);
     let view = match composed.files {
-        Some(files) => put(hub, follow, &set, files, new, view).await,
+        Some(files) => put(hub, follow, &set, files, novelty, view).await,
         None => wrong(view, &composed.found, &set.loaded.files),
     };
     match view.state {
-        FollowState::Current => remember(state, record, &view, &set),
+        FollowState::Current => remember(state, record, &view, &set, how),
         FollowState::Refused => remember_refused(state, record, &view, Refused { digest: set.digest, stored }),
         FollowState::Drifted | FollowState::Unreadable => {}
     }
     view
 }
 
-/// Applies a set unless it is stored already, is not `new`, or is refused.
+/// Applies a set unless it is stored already, would undo what a person did, or is refused.
 async fn put(
     hub: &Arc<Hub>,
     follow: &Follow,
     set: &Set,
     files: Vec<ManifestFile>,
-    new: Result<(), &str>,
+    novelty: Novelty,
     view: FollowView,
 ) -> FollowView {
     let by = match &set.commit {
@@ -88,7 +82,7 @@ async fn put(
     if found.changes.is_empty() {
         return FollowView { state: FollowState::Current, ..view };
     }
-    if let Err(why) = new {
+    if let Some(why) = undoes(novelty, &found) {
         return drifted(view, why, &found);
     }
     // Whoever asks for pruning has said that whole objects may go, and nothing less.
@@ -102,12 +96,27 @@ async fn put(
     }
 }
 
-fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set) {
-    if record.digest == set.digest && record.commit == set.commit && record.refused.is_none() {
-        return;
+/// Why applying what was found would undo what a person did, if it would.
+fn undoes(novelty: Novelty, found: &ApplyResult) -> Option<&'static str> {
+    let known = "what is stored is not what was applied from here";
+    match novelty {
+        Novelty::New => None,
+        Novelty::Prunes => found.changes.iter().any(|change| !change.removed).then_some(known),
+        Novelty::Known => Some(known),
+        Novelty::Overtaken => {
+            Some("this was refused before, and what is stored was changed since; it does not go over that")
+        }
     }
+}
+
+fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set, how: How) {
     let (source, digest, commit) = (view.source.clone(), set.digest.clone(), set.commit.clone());
-    keep(state, record, Record { source, digest, commit, at: now().0, refused: None });
+    let same = record.digest == digest && record.commit == commit;
+    let at = if same { record.at } else { now().0 };
+    let new = Record { source, digest, commit, at, how: Some(how), refused: None };
+    if *record != new {
+        keep(state, record, new);
+    }
 }
 
 /// The first refusal of a set counts: what is changed after it was changed by somebody who may have seen it.

@@ -3,13 +3,15 @@
 use manifest::Subject;
 use model::{Metadata, Object};
 
-/// Stands for what people wrote in the stored objects that a set names, and in those of the project `prune`, which the
-/// set may take away. Who stored them and when does not count.
-pub fn digest(stored: &[Object], subjects: &[Subject], prune: Option<&str>) -> String {
+/// Stands for what people wrote in the stored objects that a set names, and in those that came from the same project,
+/// which the set may take away. Who stored them and when does not count.
+pub fn digest(stored: &[Object], subjects: &[Subject], project: &str) -> String {
     let named =
         |object: &Object| subjects.iter().any(|subject| subject.kind == object.kind() && subject.name == object.name());
-    let from = |object: &Object| object.metadata().applied_from.as_ref().and_then(|from| from.project.clone());
-    let of_project = |object: &Object| prune.is_some() && from(object).as_deref() == prune;
+    let of_project = |object: &Object| {
+        let from = object.metadata().applied_from.as_ref();
+        from.and_then(|from| from.project.as_deref()) == Some(project)
+    };
     let mut digest = blake3::Hasher::new();
     for object in stored.iter().filter(|object| named(object) || of_project(object)) {
         let text = manifest::to_yaml(&as_written(object));
@@ -41,16 +43,15 @@ mod tests {
     fn only_what_people_wrote_and_the_set_names_counts() {
         let subjects = [Subject { file: 0, kind: Kind::Host, name: "a".into() }];
         let (a, b) = (host("a", "mine"), host("b", "mine"));
-        let before = digest(std::slice::from_ref(&a), &subjects, None);
+        let before = digest(std::slice::from_ref(&a), &subjects, "another");
         let mut stored_again = a.clone();
         stored_again.metadata_mut().generation = Some(7);
         stored_again.metadata_mut().resource_version = Some("9".into());
-        assert_eq!(digest(&[stored_again, b.clone()], &subjects, None), before);
-        assert_eq!(digest(&[a.clone(), b.clone()], &subjects, Some("another")), before);
-        assert_ne!(digest(&[a.clone(), b], &subjects, Some("mine")), before, "pruning would take it away");
+        assert_eq!(digest(&[stored_again, b.clone()], &subjects, "another"), before);
+        assert_ne!(digest(&[a.clone(), b], &subjects, "mine"), before, "pruning would take it away");
         let mut labelled = a;
         labelled.metadata_mut().labels.insert("tier".into(), "gold".into());
-        assert_ne!(digest(&[labelled], &subjects, None), before);
-        assert_ne!(digest(&[], &subjects, None), before, "it was deleted");
+        assert_ne!(digest(&[labelled], &subjects, "another"), before);
+        assert_ne!(digest(&[], &subjects, "another"), before, "it was deleted");
     }
 }

@@ -326,3 +326,22 @@ async fn what_waits_for_another_object_goes_over_nothing_that_a_person_applies_m
         assert_eq!((view.state, fixture.scenario().await.metadata.generation), (state, Some(2)), "{view:?}");
     }
 }
+
+#[tokio::test]
+async fn pruning_that_is_switched_on_later_prunes_and_undoes_nothing_by_the_way() {
+    let mut fixture = with_third_host(false).await;
+    fs::remove_file(fixture.temp.path().join("dr/mx3.yaml")).unwrap();
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!((view.state, fixture.get("/v1/hosts/mx3").await.status), (FollowState::Current, 200));
+    fixture.apply(&watched()).await;
+    fixture.kill();
+    fixture.follow.as_mut().unwrap().prune = true;
+    fixture.open().await;
+    let view = until(&fixture, "looked at", |_| true).await;
+    assert_eq!(view.state, FollowState::Drifted, "a person's apply stands: {view:?}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(2));
+    fixture.apply(&SHOP.replace("roots:", "roots:  # as it was")).await;
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Current, "{view:?}");
+    assert_eq!(fixture.get("/v1/hosts/mx3").await.status, 404);
+}
