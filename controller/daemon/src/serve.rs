@@ -86,6 +86,7 @@ pub async fn serve(
     let hub = Arc::new(Hub::new(store, authority, pin, config.version, advertise));
     hub.people.remember(hub.store.reading(people::list).await?);
     reconcile::load(&hub).await?;
+    config.follow.iter().for_each(|_| hub.followed.expect());
     let door = open_door(&hub, config.api).await?;
     let api_addr = door.as_ref().map(Door::address);
     let socket = Socket::bind(&config.socket, Accounts::read().group_id())

@@ -13,7 +13,7 @@ mod source;
 mod stored;
 mod watch;
 
-pub use keeper::{Followed, keep};
+pub use keeper::{ASKED_MAX, Followed, keep};
 pub use source::Git;
 
 use std::{path::PathBuf, time::Duration};

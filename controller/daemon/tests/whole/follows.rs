@@ -204,6 +204,27 @@ async fn a_controller_that_follows_nothing_says_so() {
 }
 
 #[tokio::test]
+async fn a_controller_that_has_not_looked_yet_says_that_and_not_that_it_follows_nothing() {
+    // One that accepts and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let fixture = Fixture::following(|_| {
+        let repository = format!("http://{}/dr.git", silent.local_addr().unwrap());
+        let git = Git { repository, branch: "main".into(), path: "".into() };
+        Some(following(FollowFrom::Git(git), NEVER))
+    })
+    .await;
+    let problem = fixture.get("/v1/follow").await.problem(503, 1);
+    assert!(problem.message.contains("about to look"), "{problem:?}");
+}
+
+#[tokio::test]
+async fn a_hook_that_calls_at_the_start_is_answered_with_the_first_look() {
+    let fixture = in_git("dr").await;
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Current, "{view:?}");
+}
+
+#[tokio::test]
 async fn an_overlay_is_followed_and_what_the_project_accepts_is_left_out() {
     let fixture = Fixture::following(|temp| {
         let path = temp.join("dr");
