@@ -246,10 +246,23 @@ mod tests {
             ("{git: {repository: /a, branch: 'a..b'}}", "a branch's name"),
             ("{git: {repository: /a, path: ../b}}", "within the repository"),
             ("{git: {repository: /a, prune: true}}", "prune"),
+            ("{git: {repository: 'https://bot:hunter2@git.example/dr.git'}}", "a password or a token"),
+            ("{git: {repository: 'https://hunter2@git.example/dr.git'}}", "a password or a token"),
+            ("{git: {repository: 'ssh://bot:hunter2@git.example/dr.git'}}", "a password or a token"),
+            ("{git: {repository: 'https://git.example/dr.git', credentialFile: token}}", "not an absolute path"),
+            ("{git: {repository: 'http://git.example/dr.git', credentialFile: /t}}", "behind https://"),
+            ("{git: {repository: 'git@git.example:dr.git', credentialFile: /t}}", "behind https://"),
         ] {
             let failure = config(follow).unwrap_err();
             let said = format!("{} {:?}", failure.obstacles[0].message, failure.obstacles[0]);
             assert!(said.contains(words), "{follow}: {said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        for repository in ["ssh://git@git.example/dr.git", "git@git.example:dr.git", "https://git.example/a@b/dr.git"] {
+            config(&format!("{{git: {{repository: '{repository}'}}}}")).unwrap();
+        }
+        for repository in ["https://git.example/dr.git", "http://127.0.0.1:3000/dr.git", "http://[::1]:80/dr.git"] {
+            config(&format!("{{git: {{repository: '{repository}', credentialFile: /etc/standin/git}}}}")).unwrap();
         }
     }
 

@@ -4,8 +4,11 @@
 //! The `git` command, as far as following a branch needs it: fetch into a bare repository of our own, then write one
 //! commit's files into a directory of our own. Nobody's checkout is touched, and nothing of a repository is run.
 
+mod credential;
 mod listing;
 mod run;
+#[cfg(test)]
+mod test_server;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -118,7 +121,10 @@ impl Fetch<'_> {
         let repository = &self.from.repository;
         let fetch =
             ["fetch", "--quiet", "--no-tags", "--depth=1", "--no-recurse-submodules", "--", repository, &branch];
-        let fetched = Call { until: self.until, ..self.local(self.repository) }.git(&fetch).await;
+        let settings = credential::settings(self.from)?;
+        let file = self.from.credential_file.iter().map(|file| (credential::FILE, file.as_path()));
+        let (environment, local) = (file.collect(), self.local(self.repository));
+        let fetched = Call { until: self.until, settings, environment, ..local }.git(&fetch).await;
         fetched.map_err(|failure| self.too_large().unwrap_or(failure))?;
         let commit = self.line(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")]).await?;
         let tree = self.tree(&commit).await?;
@@ -134,7 +140,14 @@ impl Fetch<'_> {
     fn local<'a>(&'a self, within: &'a Path) -> Call<'a> {
         let until = Instant::now() + LOCAL_MAX;
         let file_bytes_max = self.bytes_max;
-        Call { repository: self.repository, within, environment: Vec::new(), until, file_bytes_max }
+        Call {
+            repository: self.repository,
+            within,
+            settings: Vec::new(),
+            environment: Vec::new(),
+            until,
+            file_bytes_max,
+        }
     }
 
     /// Whether a fetch was ended because it brought too much: git does not say so. What it left is removed.

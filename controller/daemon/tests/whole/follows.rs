@@ -136,7 +136,7 @@ async fn in_git(path: &str) -> Fixture {
         git(&work, &["init", "--quiet"]);
         commit(&work, SHOP);
         let repository = work.to_str().unwrap().to_owned();
-        let git = Git { repository, branch: "main".into(), path: path.into() };
+        let git = Git { repository, branch: "main".into(), path: path.into(), ..Git::default() };
         Some(following(FollowFrom::Git(git), NEVER))
     })
     .await
@@ -209,7 +209,7 @@ async fn a_controller_that_has_not_looked_yet_says_that_and_not_that_it_follows_
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let fixture = Fixture::following(|_| {
         let repository = format!("http://{}/dr.git", silent.local_addr().unwrap());
-        let git = Git { repository, branch: "main".into(), path: "".into() };
+        let git = Git { repository, branch: "main".into(), ..Git::default() };
         Some(following(FollowFrom::Git(git), NEVER))
     })
     .await;

@@ -53,6 +53,8 @@ pub struct Call<'a> {
     /// The repository that is asked.
     pub repository: &'a Path,
     pub within: &'a Path,
+    /// Arguments before the verb.
+    pub settings: Vec<String>,
     pub environment: Vec<(&'static str, &'a Path)>,
     pub until: Instant,
     /// Bytes of one file that git writes, at most.
@@ -92,10 +94,8 @@ impl Call<'_> {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("git");
-        command
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"])
-            .args(PACKED)
-            .args(args);
+        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]).args(PACKED);
+        command.args(&self.settings).args(args);
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:https:http:ssh").env("LC_ALL", "C");
         for name in ["GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE"] {
             command.env_remove(name);

@@ -14,7 +14,7 @@ impl Lab {
         let work = temp.path().join("work");
         fs::create_dir(&work).unwrap();
         let repository = work.to_str().unwrap().to_owned();
-        let lab = Self { temp, from: Git { repository, branch: "main".into(), path: PathBuf::new() } };
+        let lab = Self { temp, from: Git { repository, branch: "main".into(), ..Git::default() } };
         lab.git(&["init", "--quiet", "--initial-branch=main"]);
         lab.commit("first");
         lab
@@ -197,4 +197,41 @@ async fn a_fetch_that_brings_too_much_is_ended_and_leaves_nothing() {
     let packs = fs::read_dir(lab.kept("objects/pack")).unwrap().flatten();
     assert!(packs.map(|pack| pack.metadata().unwrap().len()).all(|bytes| bytes < 1 << 20));
     assert_eq!(lab.fetched().await, "with noise", "with room for it");
+}
+
+/// `bot:hunter2` and `git:hunter2`.
+const AUTHORIZATIONS: [&str; 2] = ["Basic Ym90Omh1bnRlcjI=", "Basic Z2l0Omh1bnRlcjI="];
+
+#[tokio::test]
+async fn a_credential_reaches_the_server_and_nobody_else_sees_it() {
+    for (line, authorization) in ["bot:hunter2\n", "hunter2"].into_iter().zip(AUTHORIZATIONS) {
+        let mut lab = Lab::new();
+        let (state, (tell, told)) = (lab.state(), std::sync::mpsc::channel());
+        let look = move || tell.send(started_with(&state)).unwrap();
+        let address = test_server::serve(lab.temp.path(), authorization, look);
+        lab.from.repository = format!("{address}/work");
+        let error = fetch(&lab.from, &lab.state()).await.unwrap_err();
+        assert_eq!(error.what, "git fetch failed", "without a credential: {error:?}");
+        lab.from.credential_file = Some(lab.temp.path().join("it's a \"credential\" $file"));
+        let file = lab.from.credential_file.clone().unwrap();
+        fs::write(&file, line).unwrap();
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        assert_eq!(lab.fetched().await, "first");
+        let seen: Vec<String> = told.try_iter().collect();
+        assert!(seen.iter().any(|seen| seen.contains("git-remote-http")), "{seen:?}");
+        assert!(seen.iter().all(|seen| !seen.contains("hunter2")), "{seen:?}");
+        assert!(!fs::read_to_string(lab.kept("config")).unwrap().contains("hunter2"));
+        fs::write(&file, "bot:wrong").unwrap();
+        let error = fetch(&lab.from, &lab.state()).await.unwrap_err();
+        assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
+    }
+}
+
+/// Arguments and environment of the processes that work in a directory or below.
+fn started_with(directory: &Path) -> String {
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|process| process.path());
+    let here = |process: &PathBuf| fs::read_link(process.join("cwd")).is_ok_and(|at| at.starts_with(directory));
+    let said = |process: PathBuf| ["cmdline", "environ"].map(|file| fs::read(process.join(file)).unwrap_or_default());
+    let all: Vec<Vec<u8>> = processes.filter(here).flat_map(said).collect();
+    String::from_utf8_lossy(&all.concat()).into_owned()
 }
