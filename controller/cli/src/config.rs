@@ -190,14 +190,14 @@ fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Outcome<T> {
     Ok(parse::<Envelope<T>>(path, &text)?.spec)
 }
 
+/// Reads the text of a file; what is wrong with it is said once, with the place in the file.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Outcome<T> {
-    serde_yaml::from_str(text).map_err(|error| {
-        let text = error.to_string();
-        // The first line says what and where; the rest shows the file.
-        let mut lines = text.lines();
-        let first = lines.next().unwrap_or_default();
-        let failure = wrong(path, first.strip_prefix("error: ").unwrap_or(first));
-        lines.fold(failure, |failure, line| failure.fact(line.trim_end()))
+    serde_yaml::from_str(text).map_err(|error: serde_yaml::Error| {
+        let said = error.without_snippet().render();
+        let Some(place) = error.location() else { return wrong(path, said) };
+        let (line, column) = (place.line(), place.column());
+        let why = said.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&said);
+        Failure::new(Exit::Malformed, format!("{}:{line}:{column}: {why}", path.display()))
     })
 }
 
@@ -246,10 +246,44 @@ mod tests {
             ("{git: {repository: /a, branch: 'a..b'}}", "a branch's name"),
             ("{git: {repository: /a, path: ../b}}", "within the repository"),
             ("{git: {repository: /a, prune: true}}", "prune"),
+            ("{git: {repository: 'https://bot:hunter2@git.example/dr.git'}}", "a password or a token"),
+            ("{git: {repository: 'https://hunter2@git.example/dr.git'}}", "a password or a token"),
+            ("{git: {repository: 'ssh://bot:hunter2@git.example/dr.git'}}", "a password or a token"),
+            ("{git: {repository: 'https://git.example/dr.git', credentialFile: token}}", "not an absolute path"),
+            ("{git: {repository: 'http://git.example/dr.git', credentialFile: /t}}", "behind https://"),
+            ("{git: {repository: 'git@git.example:dr.git', credentialFile: /t}}", "behind https://"),
         ] {
             let failure = config(follow).unwrap_err();
             let said = format!("{} {:?}", failure.obstacles[0].message, failure.obstacles[0]);
             assert!(said.contains(words), "{follow}: {said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        for repository in ["ssh://git@git.example/dr.git", "git@git.example:dr.git", "https://git.example/a@b/dr.git"] {
+            config(&format!("{{git: {{repository: '{repository}'}}}}")).unwrap();
+        }
+        for repository in ["https://git.example/dr.git", "http://127.0.0.1:3000/dr.git", "http://[::1]:80/dr.git"] {
+            config(&format!("{{git: {{repository: '{repository}', credentialFile: /etc/standin/git}}}}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_said_once_with_its_place_in_the_file() {
+        let config = |kind: &str, spec: &str| {
+            let file = file(&format!("apiVersion: standin/v1alpha1\nkind: {kind}\nspec:\n{spec}"));
+            let name = file.path().display().to_string();
+            let read =
+                if kind == "AgentConfig" { agent(file.path()).map(drop) } else { controller(file.path()).map(drop) };
+            (name, read.unwrap_err().obstacles.remove(0))
+        };
+        for (kind, spec, words) in [
+            ("ControllerConfig", "  nothing: 1\n", ":4:3: unknown field `nothing`, expected one of"),
+            ("ControllerConfig", "  api:\n    enabled: perhaps\n", ":5:14: "),
+            ("ControllerConfig", "  api: [\n", ":4:8: "),
+            ("AgentConfig", "  nothing: 1\n", ":4:3: unknown field `nothing`, expected one of"),
+        ] {
+            let (name, said) = config(kind, spec);
+            assert!(said.message.starts_with(&format!("{name}{words}")) && said.facts.is_empty(), "{said:?}");
+            assert!(!said.message.contains(" at line ") && !said.message.contains("<input>"), "{said:?}");
         }
     }
 
@@ -257,7 +291,7 @@ mod tests {
     fn mistakes_are_refused_with_their_place() {
         let message = |file: &tempfile::NamedTempFile| agent(file.path()).unwrap_err().obstacles[0].message.clone();
         let unknown = message(&agent_config("  host: mx1\n  controller: ctl:25002\n  listn: 127.0.0.1:0\n"));
-        assert!(unknown.contains("listn") && unknown.contains('6'), "{unknown}");
+        assert!(unknown.contains(":6:3: unknown field `listn`, expected one of"), "{unknown}");
         assert!(message(&agent_config("  controller: ctl:25002\n")).contains("host"));
         assert!(message(&agent_config("  host: mx1\n  controller: ctl\n")).contains("not ADDRESS:PORT"));
         assert!(message(&agent_config("  host: MX\n  controller: ctl:1\n")).contains("not a name"));

@@ -5,7 +5,7 @@ use crate::{
     files::Sources,
     git::{Entry, Git, asked},
 };
-use manifest::Loaded;
+use manifest::{LoadError, Loaded, load};
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
@@ -20,6 +20,8 @@ const BYTES_MAX: u64 = 1 << 30;
 pub struct State {
     pub label: String,
     pub loaded: Loaded,
+    /// The overlay that it was read without, because there is none of that name.
+    pub without: Option<String>,
 }
 
 /// The repository that the sources lie in.
@@ -50,8 +52,17 @@ impl Repository {
         Ok(Self { git, top, wanted, overlay: sources.overlay() })
     }
 
-    /// The manifests at a commit.
-    pub fn at(&self, reference: &str) -> Outcome<State> {
+    /// The manifests at a commit that is compared with: an overlay that is new has no part in them.
+    pub fn base(&self, reference: &str) -> Outcome<State> {
+        self.at(reference, |there| self.overlay.clone().filter(|overlay| lacks(there, overlay)))
+    }
+
+    /// The manifests at a commit that is looked at.
+    pub fn head(&self, reference: &str) -> Outcome<State> {
+        self.at(reference, |_| None)
+    }
+
+    fn at(&self, reference: &str, without: impl Fn(&[String]) -> Option<String>) -> Outcome<State> {
         let commit = asked(self.git.commit(reference))?;
         let short = commit.get(..7).unwrap_or(&commit);
         let label = if commit.starts_with(reference) { short.to_owned() } else { format!("{reference} ({short})") };
@@ -70,9 +81,12 @@ impl Repository {
         let there: Vec<PathBuf> = self.wanted.iter().map(|path| directory.path().join(path)).collect();
         let there: Vec<String> =
             there.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
-        let mut loaded = if there.is_empty() { Loaded::default() } else { read(&self.sources(there))? };
+        let without = without(&there);
+        let overlay = self.overlay.clone().filter(|_| without.is_none());
+        let read = if there.is_empty() { Ok(Loaded::default()) } else { read(&Sources::of(there, overlay)) };
+        let mut loaded = read.map_err(|failure| named_there(failure, directory.path(), &label))?;
         loaded.files.iter_mut().for_each(|(path, _)| moved(path, directory.path()));
-        Ok(State { label, loaded })
+        Ok(State { label, loaded, without })
     }
 
     /// The manifests as they are in the working tree.
@@ -82,12 +96,9 @@ impl Repository {
             return Err(failure.help("name the other state, too: --head REF"));
         }
         let there: Vec<String> = sources.given().iter().filter(|given| Path::new(given).exists()).cloned().collect();
-        let loaded = if there.is_empty() { Loaded::default() } else { read(&self.sources(there))? };
-        Ok(State { label: "the working tree".to_owned(), loaded })
-    }
-
-    fn sources(&self, there: Vec<String>) -> Sources {
-        Sources::of(there, self.overlay.clone())
+        let loaded =
+            if there.is_empty() { Loaded::default() } else { read(&Sources::of(there, self.overlay.clone()))? };
+        Ok(State { label: "the working tree".to_owned(), loaded, without: None })
     }
 
     /// Whether `head` was made without some of what `base` has.
@@ -105,6 +116,22 @@ fn read(sources: &Sources) -> Outcome<Loaded> {
         }
         other => other,
     }
+}
+
+/// Whether there is a project without that overlay, or none.
+fn lacks(there: &[String], overlay: &str) -> bool {
+    let [project] = there else { return false };
+    let read = load(Path::new(project), Some(overlay));
+    matches!(read, Err(LoadError::NoOverlay { .. } | LoadError::NoProject(_)))
+}
+
+/// Paths as they are in the repository: where a state was unpacked means nothing to anybody.
+fn named_there(mut failure: Failure, directory: &Path, label: &str) -> Failure {
+    let prefix = format!("{}/", directory.display());
+    for obstacle in &mut failure.obstacles {
+        obstacle.message = obstacle.message.replace(&prefix, "");
+    }
+    failure.fact(format!("in {label}"))
 }
 
 fn is_manifest(path: &Path) -> bool {

@@ -209,3 +209,69 @@ fn a_failed_init_leaves_nothing_behind() {
     assert_eq!(failed.code, Some(5), "{}", failed.err);
     assert!(!dir.path().join("standin.yaml").exists() && !dir.path().join("hosts/hosts.yaml").exists());
 }
+
+fn git(directory: &Path, args: &[&str]) {
+    let mut command = Command::new("git");
+    command.current_dir(directory).args(["-c", "user.name=anna", "-c", "user.email=anna@corp.example"]).args(args);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A project in a directory of a repository, with everything committed.
+fn committed(project: &Path) {
+    git(project, &["init", "--quiet", "--initial-branch=main"]);
+    commit(project);
+}
+
+fn commit(at: &Path) {
+    git(at, &["add", "--all"]);
+    git(at, &["commit", "--quiet", "--message", "change"]);
+}
+
+#[test]
+fn two_git_states_are_compared_as_an_overlay_makes_them() {
+    let dir = project();
+    committed(dir.path());
+    let overlay = dir.path().join("overlays/staging/mail.yaml");
+    fs::write(&overlay, OVERLAY.replace("2GiB", "3GiB")).unwrap();
+    let with = ["diff", "--base", "main", "--overlay", "staging"];
+    let plain = run(dir.path(), &["diff", "--base", "main"]);
+    assert_eq!(plain.code, Some(0), "without the overlay nothing changes: {}", plain.out);
+    let shown = run(dir.path(), &with);
+    assert_eq!((shown.code, shown.err.as_str()), (Some(1), ""));
+    assert!(shown.out.contains("spec.primary.spool.maxSize") && shown.out.contains("2GiB -> 3GiB"), "{}", shown.out);
+    assert!(!shown.out.contains("imap"), "what the overlay takes away is in neither: {}", shown.out);
+    for (below, directory) in [("overlays", ".."), ("scenarios", dir.path().to_str().unwrap())] {
+        let found = run(&dir.path().join(below), &[&with[..], &["-f", directory]].concat());
+        assert!(found.code == Some(1) && found.out.contains("2GiB -> 3GiB"), "{below}: {}{}", found.out, found.err);
+    }
+    git(dir.path(), &["switch", "--quiet", "--create", "change"]);
+    commit(dir.path());
+    let heads = run(dir.path(), &[&with[..], &["--head", "change", "--format", "md"]].concat());
+    assert!(heads.code == Some(1) && heads.out.contains("spec.primary.spool.maxSize"), "{}{}", heads.out, heads.err);
+    let same = run(dir.path(), &[&with[..], &["--head", "main"]].concat());
+    assert_eq!(same.code, Some(0), "{}{}", same.out, same.err);
+}
+
+#[test]
+fn an_overlay_that_is_new_is_compared_with_what_was_there_without_it() {
+    let dir = project();
+    let (file, overlays) = (dir.path().join("standin.yaml"), dir.path().join("overlays"));
+    let with = fs::read_to_string(&file).unwrap();
+    fs::write(&file, with.replace("  overlays:", "  # overlays:")).unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    fs::rename(&overlays, aside.path().join("overlays")).unwrap();
+    committed(dir.path());
+    fs::write(&file, with).unwrap();
+    fs::rename(aside.path().join("overlays"), &overlays).unwrap();
+    let shown = run(dir.path(), &["diff", "--base", "main", "--overlay", "staging"]);
+    assert_eq!(shown.code, Some(1), "{}", shown.err);
+    assert!(shown.out.contains("spec.primary.spool.maxSize") && shown.out.contains("imap"), "{}", shown.out);
+    assert!(shown.err.contains("has no overlay staging") && !shown.err.contains("/tmp"), "{}", shown.err);
+    // The other way round there is nothing to show it with.
+    commit(dir.path());
+    let gone = run(dir.path(), &["diff", "--base", "main", "--head", "HEAD~1", "--overlay", "staging"]);
+    assert_eq!(gone.code, Some(2), "{}", gone.out);
+    assert!(gone.err.contains("staging") && !gone.err.contains("/tmp"), "{}", gone.err);
+}

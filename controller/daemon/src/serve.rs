@@ -92,6 +92,7 @@ pub async fn serve(
     let own = Arc::clone(&hub);
     let tls = Fresh::make("the agents' listener", move || shown_to_agents(&own))?;
     reconcile::load(&hub).await?;
+    config.follow.iter().for_each(|_| hub.followed.expect());
     let door = open_door(&hub, config.api).await?;
     let api_addr = door.as_ref().map(Door::address);
     let socket = Socket::bind(&config.socket, Accounts::read().group_id())

@@ -166,9 +166,9 @@ fn offline(cx: &Context, args: &Diff, base: &str) -> Outcome<(ApplyResult, Optio
         ));
     }
     let repository = Repository::of(&args.sources)?;
-    let before = repository.at(base)?;
+    let before = repository.base(base)?;
     let after = match &args.head {
-        Some(head) => repository.at(head)?,
+        Some(head) => repository.head(head)?,
         None => repository.working_tree(&args.sources)?,
     };
     if before.loaded.files.is_empty() && after.loaded.files.is_empty() {
@@ -184,6 +184,9 @@ fn offline(cx: &Context, args: &Diff, base: &str) -> Outcome<(ApplyResult, Optio
              ancestor: --base $(git merge-base {base} {})",
             args.head.as_deref().unwrap_or("HEAD")
         ));
+    }
+    if let Some(overlay) = &before.without {
+        say(&format!("warning: {} has no overlay {overlay}; it is compared as it is without one", before.label));
     }
     let old = whole(cx, &before, Exit::Done)?;
     let new = whole(cx, &after, Exit::Malformed)?;

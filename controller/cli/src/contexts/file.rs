@@ -201,6 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_is_said_once_with_its_place_in_the_file() {
+        let failure =
+            parse(Path::new("/etc/x.yaml"), "apiVersion: standin/v1alpha1\nkind: ClientConfig\nspec:\n  contxt: a\n");
+        let said = failure.unwrap_err().obstacles.remove(0);
+        assert!(said.message.starts_with("/etc/x.yaml:4:3: unknown field `contxt`, expected"), "{said:?}");
+        assert!(said.facts.is_empty(), "{said:?}");
+    }
+
+    #[test]
     fn a_fingerprint_may_be_pasted_from_other_tools() {
         let plain = "ab".repeat(32);
         let colons = vec!["AB"; 32].join(":");

@@ -1,27 +1,39 @@
 //! The `git` command, as far as following a branch needs it: fetch into a bare repository of our own, then write one
 //! commit's files into a directory of our own. Nobody's checkout is touched, and nothing of a repository is run.
 
+//! The `git` command, as far as following a branch needs it: fetch into a bare repository of our own, then write one
+//! commit's files into a directory of our own. Nobody's checkout is touched, and nothing of a repository is run.
+
+mod credential;
+mod listing;
+mod run;
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
+mod usage;
+
 use super::source::{Git, Unreadable};
+use listing::{LIST, Listing};
+use run::{Call, Failure};
 use std::{
+    fs, io,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
     time::Duration,
 };
-use tokio::{process::Command, time::timeout};
+use tokio::time::Instant;
 
 /// Longest time that a fetch may take.
 const FETCH_MAX: Duration = Duration::from_secs(120);
 /// Longest time of what needs no network.
 const LOCAL_MAX: Duration = Duration::from_secs(60);
-/// Files in a followed directory, and their bytes, at most.
-const FILES_MAX: usize = 20_000;
-const BYTES_MAX: u64 = 256 << 20;
-/// Lines of git's own words that are passed on.
-const LINES_MAX: usize = 6;
+/// Bytes that one fetch may bring, everything counted that the commit holds.
+const FETCHED_BYTES_MAX: u64 = 1 << 30;
 /// What is fetched becomes this.
 const HEAD: &str = "refs/standin/followed";
 
 /// One commit's files, gone with it.
+#[derive(Debug)]
 pub struct Checkout {
     directory: PathBuf,
     pub commit: String,
@@ -36,111 +48,154 @@ impl Checkout {
 impl Drop for Checkout {
     fn drop(&mut self) {
         // What cannot be removed is removed before the next one is made.
-        let _ = std::fs::remove_dir_all(&self.directory);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
 /// Fetches the branch and writes its newest commit into `tree` below the answered path.
 pub async fn fetch(from: &Git, state: &Path) -> Result<Checkout, Unreadable> {
-    let repository = state.join("repository.git");
-    let run = Runner { repository: &repository };
-    if !repository.join("HEAD").exists() {
-        let _ = std::fs::remove_dir_all(&repository);
-        run.git(LOCAL_MAX, &["init", "--quiet", "--bare", "."], &repository).await?;
-    }
-    let branch = format!("+refs/heads/{}:{HEAD}", from.branch);
-    let fetch =
-        ["fetch", "--quiet", "--no-tags", "--depth=1", "--no-recurse-submodules", "--", &from.repository, &branch];
-    run.git(FETCH_MAX, &fetch, &repository).await?;
-    let commit = run.line(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")]).await?;
-    let tree = match from.path.as_os_str().is_empty() {
-        true => format!("{commit}^{{tree}}"),
-        false => format!("{commit}:{}", from.path.display()),
-    };
-    run.ensure_small(&tree, from).await?;
-    let directory = state.join("checkout");
-    let _ = std::fs::remove_dir_all(&directory);
-    let checkout = Checkout { directory, commit };
-    run.write(&tree, checkout.path()).await?;
-    Ok(checkout)
+    fetch_within(from, state, Limits { time: FETCH_MAX, bytes: FETCHED_BYTES_MAX }).await
 }
 
-struct Runner<'a> {
+/// Of one look at a repository, with everything that is tried for it.
+#[derive(Clone, Copy)]
+struct Limits {
+    time: Duration,
+    bytes: u64,
+}
+
+/// A repository that is of no use any more, because a fetch was cut off in it or the power was, is replaced by a new
+/// one: nothing rests on it but the next fetch.
+async fn fetch_within(from: &Git, state: &Path, limits: Limits) -> Result<Checkout, Unreadable> {
+    let (repository, new) = (state.join("repository.git"), state.join("repository.new.git"));
+    let until = Instant::now() + limits.time;
+    if usage::is_grown(&repository) {
+        let _ = fs::remove_dir_all(&repository);
+    }
+    if repository.exists() {
+        match (Fetch { from, state, repository: &repository, until, bytes_max: limits.bytes }).checkout().await {
+            Err(failure) if failure.of_repository => {
+                tracing::warn!(why = %failure.told, facts = ?failure.told.facts, "the fetched repository is made anew");
+            }
+            done => return done.map_err(|failure| failure.told),
+        }
+    }
+    let _ = fs::remove_dir_all(&new);
+    let made = Fetch { from, state, repository: &new, until, bytes_max: limits.bytes }.first_checkout().await;
+    let kept = made.map_err(|failure| failure.told).and_then(|checkout| {
+        usage::note(&new)
+            .and_then(|()| replace(&repository, &new))
+            .map(|()| checkout)
+            .map_err(|error| Unreadable::new(format!("{}: {error}", repository.display())))
+    });
+    if kept.is_err() {
+        let _ = fs::remove_dir_all(&new);
+    }
+    kept
+}
+
+fn replace(old: &Path, new: &Path) -> io::Result<()> {
+    if old.exists() {
+        fs::remove_dir_all(old)?;
+    }
+    fs::rename(new, old)
+}
+
+/// One fetch into one repository.
+struct Fetch<'a> {
+    from: &'a Git,
+    state: &'a Path,
     repository: &'a Path,
+    until: Instant,
+    bytes_max: u64,
 }
 
-impl Runner<'_> {
-    /// Runs git within the repository, without hooks, questions or transports that start programs of a URL's choice.
-    async fn git(&self, limit: Duration, args: &[&str], within: &Path) -> Result<Output, Unreadable> {
-        self.git_with(limit, args, within, &[]).await
+impl Fetch<'_> {
+    async fn first_checkout(&self) -> Result<Checkout, Failure> {
+        self.local(self.repository).git(&["init", "--quiet", "--bare", "."]).await?;
+        self.checkout().await
     }
 
-    async fn git_with(
-        &self,
-        limit: Duration,
-        args: &[&str],
-        within: &Path,
-        environment: &[(&str, &Path)],
-    ) -> Result<Output, Unreadable> {
-        std::fs::create_dir_all(within).map_err(|error| Unreadable::new(format!("{}: {error}", within.display())))?;
-        let mut command = Command::new("git");
-        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]).args(args);
-        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ALLOW_PROTOCOL", "file:https:http:ssh").env("LC_ALL", "C");
-        for name in ["GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE"] {
-            command.env_remove(name);
-        }
-        command.current_dir(within).env("GIT_DIR", self.repository).envs(environment.iter().copied());
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let verb = args.first().copied().unwrap_or_default();
-        let output = timeout(limit, command.output()).await;
-        let output =
-            output.map_err(|_| Unreadable::new(format!("git {verb} took longer than {} s", limit.as_secs())))?;
-        let output = output.map_err(|error| Unreadable::new(format!("git cannot be started: {error}")))?;
-        if output.status.success() {
-            return Ok(output);
-        }
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let failure = Unreadable::new(format!("git {verb} failed"));
-        Err(said.lines().take(LINES_MAX).fold(failure, |failure, line| failure.fact(line.trim_end())))
+    async fn checkout(&self) -> Result<Checkout, Failure> {
+        let branch = format!("+refs/heads/{}:{HEAD}", self.from.branch);
+        let repository = &self.from.repository;
+        let fetch =
+            ["fetch", "--quiet", "--no-tags", "--depth=1", "--no-recurse-submodules", "--", repository, &branch];
+        let settings = credential::settings(self.from)?;
+        let file = self.from.credential_file.iter().map(|file| (credential::FILE, file.as_path()));
+        let (environment, local) = (file.collect(), self.local(self.repository));
+        let fetched = Call { until: self.until, settings, environment, ..local }.git(&fetch).await;
+        fetched.map_err(|failure| self.too_large().unwrap_or(failure))?;
+        let commit = self.line(&["rev-parse", "--verify", &format!("{HEAD}^{{commit}}")]).await?;
+        let tree = self.tree(&commit).await?;
+        self.ensure_small(&tree).await?;
+        let directory = self.state.join("checkout");
+        let _ = fs::remove_dir_all(&directory);
+        let checkout = Checkout { directory, commit };
+        self.write(&tree, checkout.path()).await?;
+        Ok(checkout)
     }
 
-    async fn line(&self, args: &[&str]) -> Result<String, Unreadable> {
-        let output = self.git(LOCAL_MAX, args, self.repository).await?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    /// A call that needs no network.
+    fn local<'a>(&'a self, within: &'a Path) -> Call<'a> {
+        let until = Instant::now() + LOCAL_MAX;
+        let file_bytes_max = self.bytes_max;
+        Call {
+            repository: self.repository,
+            within,
+            settings: Vec::new(),
+            environment: Vec::new(),
+            until,
+            file_bytes_max,
+        }
+    }
+
+    /// Whether a fetch was ended because it brought too much: git does not say so. What it left is removed.
+    fn too_large(&self) -> Option<Failure> {
+        let packs = fs::read_dir(self.repository.join("objects/pack")).ok()?.flatten();
+        let full = |pack: &fs::DirEntry| pack.metadata().is_ok_and(|about| about.len() >= self.bytes_max);
+        let full: Vec<_> = packs.filter(full).collect();
+        for pack in &full {
+            let _ = fs::remove_file(pack.path());
+        }
+        let told = Unreadable::new("what is followed is too large to be fetched");
+        let told = told.fact(format!("the whole commit may have at most {} MiB", self.bytes_max >> 20));
+        (!full.is_empty()).then(|| told.into())
+    }
+
+    async fn line(&self, args: &[&str]) -> Result<String, Failure> {
+        let said = self.local(self.repository).git(args).await?;
+        Ok(String::from_utf8_lossy(&said).trim().to_owned())
+    }
+
+    /// The tree of what is followed in a commit.
+    async fn tree(&self, commit: &str) -> Result<String, Failure> {
+        let top = self.line(&["rev-parse", "--verify", &format!("{commit}^{{tree}}")]).await?;
+        if self.from.path.as_os_str().is_empty() {
+            return Ok(top);
+        }
+        let (path, branch) = (self.from.path.display(), &self.from.branch);
+        let found = async {
+            let found = self.line(&["rev-parse", "--verify", &format!("{top}:{path}")]).await?;
+            self.line(&["rev-parse", "--verify", &format!("{found}^{{tree}}")]).await
+        };
+        let found = found.await;
+        found.map_err(|failure| failure.told.fact(format!("is there a directory {path} on {branch}?")).into())
     }
 
     /// Looks at sizes before anything is written.
-    async fn ensure_small(&self, tree: &str, from: &Git) -> Result<(), Unreadable> {
-        let listed = self.git(LOCAL_MAX, &["ls-tree", "-r", "-l", "-z", tree], self.repository).await;
-        let listed = listed.map_err(|failure| match from.path.as_os_str().is_empty() {
-            true => failure,
-            false => failure.fact(format!("is there a directory {} on {}?", from.path.display(), from.branch)),
-        })?;
-        let entries: Vec<&[u8]> = listed.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).collect();
-        let size = |entry: &&[u8]| {
-            let head = entry.split(|byte| *byte == b'\t').next().unwrap_or_default();
-            String::from_utf8_lossy(head)
-                .split_whitespace()
-                .last()
-                .and_then(|size| size.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        let bytes: u64 = entries.iter().map(size).sum();
-        if entries.len() > FILES_MAX || bytes > BYTES_MAX {
-            let found = format!("{} files, {} MiB", entries.len(), bytes >> 20);
-            return Err(Unreadable::new("what is followed is too large for manifests")
-                .fact(found)
-                .fact(format!("at most {FILES_MAX} files and {} MiB: name their directory as path", BYTES_MAX >> 20)));
-        }
-        Ok(())
+    async fn ensure_small(&self, tree: &str) -> Result<(), Failure> {
+        let mut listing = Listing::default();
+        self.local(self.repository).list(&[&LIST[..], &[tree]].concat(), |piece| listing.take(piece)).await
     }
 
     /// Writes all files of a tree below `directory`/tree.
-    async fn write(&self, tree: &str, directory: &Path) -> Result<(), Unreadable> {
+    async fn write(&self, tree: &str, directory: &Path) -> Result<(), Failure> {
         let to = directory.join("tree");
         let index = directory.join("index");
-        let environment = [("GIT_INDEX_FILE", index.as_path()), ("GIT_WORK_TREE", to.as_path())];
-        self.git_with(LOCAL_MAX, &["read-tree", tree], &to, &environment).await?;
-        self.git_with(LOCAL_MAX, &["checkout-index", "--all", "--force"], &to, &environment).await.map(drop)
+        let environment = vec![("GIT_INDEX_FILE", index.as_path()), ("GIT_WORK_TREE", to.as_path())];
+        let call = Call { environment, ..self.local(&to) };
+        call.git(&["read-tree", tree]).await?;
+        call.git(&["checkout-index", "--all", "--force"]).await.map(drop)
     }
 }

@@ -2,7 +2,11 @@
 
 use super::{Follow, From, look::look, record::Record, watch::Watch};
 use crate::hub::{Hub, Severity, event};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
@@ -11,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 use wire::api::{FollowState, FollowView};
 
 /// Longest time that whoever asks for a look waits for it.
-const ASKED_MAX: Duration = Duration::from_secs(150);
+pub const ASKED_MAX: Duration = Duration::from_secs(50);
 
 /// What others know of the keeper.
 #[derive(Default)]
 pub struct Followed {
+    /// Set from the start where something is followed.
+    expected: OnceLock<()>,
     looks: watch::Sender<Looks>,
     ask: Notify,
 }
@@ -29,19 +35,28 @@ struct Looks {
 }
 
 impl Followed {
-    /// How it stands; `None` where nothing is followed.
+    /// Tells that looks will come.
+    pub fn expect(&self) {
+        let _ = self.expected.set(());
+    }
+
+    pub fn is_expected(&self) -> bool {
+        self.expected.get().is_some()
+    }
+
+    /// How it stands; `None` before the first look is over, and where nothing is followed.
     pub fn view(&self) -> Option<FollowView> {
         let looks = self.looks.borrow();
         (looks.over > 0).then(|| looks.found.clone())
     }
 
-    /// Looks now, and answers what was found; `None` when that took too long.
-    pub async fn look_now(&self) -> Option<FollowView> {
+    /// Looks now, and answers what was found; `None` when that took longer than `wait`, and goes on.
+    pub async fn look_now(&self, wait: Duration) -> Option<FollowView> {
         let mut seen = self.looks.subscribe();
         // A look that is going on has perhaps read what was there before; the one after it counts.
         let begun = seen.borrow_and_update().begun;
         self.ask.notify_one();
-        let found = timeout(ASKED_MAX, seen.wait_for(|looks| looks.over > begun)).await;
+        let found = timeout(wait, seen.wait_for(|looks| looks.over > begun)).await;
         found.ok()?.ok().map(|looks| looks.found.clone())
     }
 
@@ -109,4 +124,32 @@ async fn tell(hub: &Hub, before: Option<&FollowView>, view: &FollowView) {
         }
     };
     hub.note(told).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_waits_for_a_look_that_began_after_it_and_no_longer_than_it_may() {
+        let followed = Followed::default();
+        assert_eq!(followed.look_now(Duration::from_millis(20)).await, None, "nobody looks");
+        followed.begin();
+        let (asked, ()) = tokio::join!(followed.look_now(ASKED_MAX), async {
+            followed.end(FollowView { why: "before".into(), ..FollowView::default() });
+            followed.begin();
+            followed.end(FollowView { why: "after".into(), ..FollowView::default() });
+        });
+        assert_eq!(asked.unwrap().why, "after");
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_before_the_first_look_gets_that_one() {
+        let followed = Followed::default();
+        let (asked, ()) = tokio::join!(followed.look_now(ASKED_MAX), async {
+            followed.begin();
+            followed.end(FollowView::default());
+        });
+        assert!(asked.is_some());
+    }
 }

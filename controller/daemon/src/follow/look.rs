@@ -2,14 +2,15 @@
 
 use super::{
     Follow,
-    record::Record,
+    record::{How, Novelty, Record, Refused},
     set,
     source::{Set, Unreadable},
+    stored,
 };
 use crate::{apply, http::Refusal, hub::Hub, state::now};
 use manifest::Severity;
 use std::{path::Path, sync::Arc};
-use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView};
+use wire::api::{ApplyRequest, ApplyResult, FollowState, FollowView, ManifestFile};
 
 /// Findings that are listed at most.
 const FACTS_MAX: usize = 50;
@@ -38,16 +39,37 @@ async fn take(
     view: FollowView,
 ) -> FollowView {
     let view = FollowView { commit: set.commit.clone(), ..view };
+    let objects = hub.board.lock().await.objects();
+    let composed = set::composed(&set.loaded, &apply::names_of(objects.iter()), jiff::Zoned::now().date());
+    let stored = stored::digest(&objects, &composed.found.subjects, &view.source);
+    let how = How { overlay: follow.overlay.clone(), prune: follow.prune };
+    let novelty = record.novelty(&set.digest, &how, &stored);
+    let view = match composed.files {
+        Some(files) => put(hub, follow, &set, files, novelty, view).await,
+        None => wrong(view, &composed.found, &set.loaded.files),
+    };
+    match view.state {
+        FollowState::Current => remember(state, record, &view, &set, how),
+        FollowState::Refused => remember_refused(state, record, &view, Refused { digest: set.digest, stored }),
+        FollowState::Drifted | FollowState::Unreadable => {}
+    }
+    view
+}
+
+/// Applies a set unless it is stored already, would undo what a person did, or is refused.
+async fn put(
+    hub: &Arc<Hub>,
+    follow: &Follow,
+    set: &Set,
+    files: Vec<ManifestFile>,
+    novelty: Novelty,
+    view: FollowView,
+) -> FollowView {
     let by = match &set.commit {
         Some(commit) => format!("{} at {}", view.source, &commit[..commit.len().min(12)]),
         None => view.source.clone(),
     };
-    let stored = apply::names_of(hub.board.lock().await.objects().iter());
-    let files = match set::composed(&set.loaded, &stored, jiff::Zoned::now().date()) {
-        Ok(files) => files,
-        Err(found) => return wrong(view, &found, &set.loaded.files),
-    };
-    let origin = Some(follow.from.origin(&set));
+    let origin = Some(follow.from.origin(set));
     let request = ApplyRequest { files, origin, prune: follow.prune, ..ApplyRequest::default() };
     let found = match apply::diff(hub, request.clone(), &by).await {
         Ok(found) => found,
@@ -58,11 +80,10 @@ async fn take(
         return FollowView { state: FollowState::Refused, why, ..view };
     }
     if found.changes.is_empty() {
-        remember(state, record, &view, &set);
         return FollowView { state: FollowState::Current, ..view };
     }
-    if record.digest == set.digest {
-        return drifted(view, &found);
+    if let Some(why) = undoes(novelty, &found) {
+        return drifted(view, why, &found);
     }
     // Whoever asks for pruning has said that whole objects may go, and nothing less.
     let removed = found.changes.iter().filter(|change| change.removed && follow.prune);
@@ -70,20 +91,43 @@ async fn take(
     let request = ApplyRequest { expect: Some(found.digest), allow_destroy, ..request };
     let own = Arc::clone(hub);
     match hub.detached(async move { apply::apply(&own, request, &by).await }).await {
-        Ok(done) => {
-            remember(state, record, &view, &set);
-            FollowView { state: FollowState::Current, changed: named(&done), ..view }
-        }
+        Ok(done) => FollowView { state: FollowState::Current, changed: named(&done), ..view },
         Err(refusal) => refused(view, &refusal),
     }
 }
 
-fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set) {
-    if record.digest == set.digest && record.commit == set.commit {
-        return;
+/// Why applying what was found would undo what a person did, if it would.
+fn undoes(novelty: Novelty, found: &ApplyResult) -> Option<&'static str> {
+    let known = "what is stored is not what was applied from here";
+    match novelty {
+        Novelty::New => None,
+        Novelty::Prunes => found.changes.iter().any(|change| !change.removed).then_some(known),
+        Novelty::Known => Some(known),
+        Novelty::Overtaken => {
+            Some("this was refused before, and what is stored was changed since; it does not go over that")
+        }
     }
-    let new =
-        Record { source: view.source.clone(), digest: set.digest.clone(), commit: set.commit.clone(), at: now().0 };
+}
+
+fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set, how: How) {
+    let (source, digest, commit) = (view.source.clone(), set.digest.clone(), set.commit.clone());
+    let same = record.digest == digest && record.commit == commit;
+    let at = if same { record.at } else { now().0 };
+    let new = Record { source, digest, commit, at, how: Some(how), refused: None };
+    if *record != new {
+        keep(state, record, new);
+    }
+}
+
+/// The first refusal of a set counts: what is changed after it was changed by somebody who may have seen it.
+fn remember_refused(state: &Path, record: &mut Record, view: &FollowView, refused: Refused) {
+    if record.refused.as_ref().is_none_or(|known| known.digest != refused.digest) {
+        let new = Record { source: view.source.clone(), refused: Some(refused), ..record.clone() };
+        keep(state, record, new);
+    }
+}
+
+fn keep(state: &Path, record: &mut Record, new: Record) {
     if let Err(error) = new.store(state) {
         tracing::warn!(%error, "what was applied cannot be recorded; a drift may be taken for a change in the files");
     }
@@ -91,9 +135,8 @@ fn remember(state: &Path, record: &mut Record, view: &FollowView, set: &Set) {
 }
 
 /// A person's apply is not undone by a loop: the next change of the files goes over it.
-fn drifted(view: FollowView, found: &ApplyResult) -> FollowView {
-    let why = "what is stored is not what was applied from here".to_owned();
-    FollowView { state: FollowState::Drifted, why, facts: named(found), ..view }
+fn drifted(view: FollowView, why: &str, found: &ApplyResult) -> FollowView {
+    FollowView { state: FollowState::Drifted, why: why.to_owned(), facts: named(found), ..view }
 }
 
 fn wrong(view: FollowView, found: &manifest::Set, files: &[(String, String)]) -> FollowView {

@@ -10,9 +10,10 @@ mod look;
 mod record;
 mod set;
 mod source;
+mod stored;
 mod watch;
 
-pub use keeper::{Followed, keep};
+pub use keeper::{ASKED_MAX, Followed, keep};
 pub use source::Git;
 
 use std::{path::PathBuf, time::Duration};

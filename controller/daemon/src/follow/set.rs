@@ -21,14 +21,20 @@ pub fn load(root: &Path, overlay: Option<&str>) -> Result<Loaded, Unreadable> {
     Ok(loaded)
 }
 
-/// What is to be stored, or the findings for which nothing of it is.
-pub fn composed(loaded: &Loaded, stored: &Surroundings, today: Date) -> Result<Vec<ManifestFile>, Set> {
-    let mut set = read_loaded(loaded, stored);
+/// A project as it was read, and what is to be stored of it: nothing where an error was found.
+pub struct Composed {
+    pub found: Set,
+    pub files: Option<Vec<ManifestFile>>,
+}
+
+pub fn composed(loaded: &Loaded, stored: &Surroundings, today: Date) -> Composed {
+    let mut found = read_loaded(loaded, stored);
     let lint = loaded.lint();
-    lint.apply(&mut set, today);
-    if lint.fails(&set) {
-        return Err(set);
-    }
-    let files = project::composed(loaded, &set).into_iter();
-    Ok(files.map(|(path, text)| ManifestFile { path, text }).collect())
+    lint.apply(&mut found, today);
+    let composed = |found: &Set| {
+        let files = project::composed(loaded, found).into_iter();
+        files.map(|(path, text)| ManifestFile { path, text }).collect()
+    };
+    let files = (!lint.fails(&found)).then(|| composed(&found));
+    Composed { found, files }
 }

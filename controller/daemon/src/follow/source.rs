@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use wire::api::Origin;
 
 /// A git repository, a branch of it, and the directory in it that is a project.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Git {
     /// As `git fetch` takes it: a URL or a path.
     pub repository: String,
     pub branch: String,
     /// Directory in the repository; empty for its top.
     pub path: PathBuf,
+    /// A private file with one line, `user:password` or a token, for a repository behind HTTPS.
+    pub credential_file: Option<PathBuf>,
 }
 
 /// A set as it was at one moment.
@@ -93,10 +95,10 @@ async fn read(root: PathBuf, overlay: Option<&str>, commit: Option<String>) -> R
 
 /// A URL without the user and password that it may hold.
 fn without_secrets(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
-        Some((scheme, (user, rest))) if !user.contains('/') => format!("{scheme}://{rest}"),
-        _ => url.to_owned(),
-    }
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let server = rest.find('/').unwrap_or(rest.len());
+    let user = rest[..server].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[user..])
 }
 
 #[cfg(test)]
@@ -106,9 +108,12 @@ mod tests {
     #[test]
     fn a_name_holds_no_secret() {
         let git = |repository: &str, path: &str| {
-            From::Git(Git { repository: repository.into(), branch: "main".into(), path: path.into() }).name()
+            let git = Git { repository: repository.into(), branch: "main".into(), path: path.into(), ..Git::default() };
+            From::Git(git).name()
         };
         assert_eq!(git("https://bot:hunter2@git.example/dr.git", "dr"), "git https://git.example/dr.git main dr");
+        assert_eq!(git("https://bot:hunt@er2@git.example", ""), "git https://git.example main");
+        assert_eq!(git("https://git.example/a@b/dr.git", ""), "git https://git.example/a@b/dr.git main");
         assert_eq!(git("git@git.example:dr.git", ""), "git git@git.example:dr.git main");
         assert_eq!(git("/srv/dr@home.git", ""), "git /srv/dr@home.git main");
     }

@@ -4,8 +4,9 @@ use super::{
     Refusal,
     extract::Sent,
     gate::{self, Person},
+    quiet::IDLE_MAX,
 };
-use crate::{apply, hub::Hub, people, people::Pass, runs, tokens};
+use crate::{apply, follow::ASKED_MAX, hub::Hub, people, people::Pass, runs, tokens};
 use axum::{
     Extension, Json,
     body::Bytes,
@@ -98,13 +99,20 @@ pub async fn abort(
     hub.detached(async move { runs::abort(&own, &id, request, &by).await }).await.map(Json)
 }
 
+// Nothing moves on a connection whose answer is waited for.
+const _: () = assert!(ASKED_MAX.as_secs() < IDLE_MAX.as_secs());
+
 /// A hook of a git server, or a person, who does not want to wait for the interval.
 pub async fn follow(State(hub): Shared, _whatever_a_hook_says: Bytes) -> Answer<FollowView> {
-    if hub.followed.view().is_none() {
+    if !hub.followed.is_expected() {
         return Err(super::reads::nothing_is_followed());
     }
-    let looked = hub.followed.look_now().await;
-    looked.map(Json).ok_or_else(|| Refusal::failed("the look was not over in time; it goes on"))
+    let looked = hub.followed.look_now(ASKED_MAX).await;
+    looked.map(Json).ok_or_else(|| {
+        Refusal::not_yet("the controller is still looking; that goes on")
+            .fact(format!("it was waited for {} s", ASKED_MAX.as_secs()))
+            .help("ask later what it found: standin follow")
+    })
 }
 
 pub async fn token(

@@ -59,6 +59,11 @@ impl Refusal {
         refusal
     }
 
+    /// It goes on, and how it ends is not known yet.
+    pub fn not_yet(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, 7, message)
+    }
+
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, 5, message)
     }

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 /// A connection on which nothing moves for this long is closed. Watches send a comment more often.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+pub const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// One connection, and what it holds for as long as it lives, such as its place among all.
 #[derive(Debug)]

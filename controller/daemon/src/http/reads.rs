@@ -9,6 +9,7 @@ use crate::{
 use axum::{
     Extension, Json,
     extract::{Path, State},
+    http::StatusCode,
 };
 use model::{
     HostName, PlanName, ScenarioName,
@@ -50,7 +51,17 @@ pub async fn host(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Answ
 }
 
 pub async fn follow(State(hub): State<Arc<Hub>>) -> Answer<FollowView> {
-    hub.followed.view().map(Json).ok_or_else(nothing_is_followed)
+    hub.followed.view().map(Json).ok_or_else(|| match hub.followed.is_expected() {
+        true => not_looked_yet(),
+        false => nothing_is_followed(),
+    })
+}
+
+/// No is the true answer to whether it is current.
+fn not_looked_yet() -> Refusal {
+    Refusal::missing("this controller has just started and is about to look for the first time")
+        .with_status(StatusCode::SERVICE_UNAVAILABLE)
+        .help("ask again, or wait for what it finds: standin follow --now")
 }
 
 pub fn nothing_is_followed() -> Refusal {

@@ -19,7 +19,15 @@ const OWNER_BYTES_MAX: u64 = 256;
 #[derive(Debug)]
 pub struct StateDirectory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for StateDirectory {
+    fn drop(&mut self) {
+        // A process that was just started holds a copy of the file until it runs its program: closing it here would
+        // leave the lock to that one for a moment.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl StateDirectory {
@@ -36,7 +44,7 @@ impl StateDirectory {
         ensure_private(path)?;
         let path = path.canonicalize().map_err(io)?;
         let lock = hold(&path.join("lock"), version)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -83,4 +91,21 @@ fn hold(path: &Path, version: &str) -> Result<File, StoreError> {
     let record = format!("standin {version}, process {}\n", getpid().as_raw_nonzero());
     file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(record.as_bytes())).map_err(io)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_is_free_although_a_copy_of_the_lock_is_open() {
+        let temp = tempfile::tempdir().unwrap();
+        let open = || StateDirectory::open(&temp.path().join("state"), "1");
+        let held = open().unwrap();
+        let copy = held.lock.try_clone().unwrap();
+        assert!(matches!(open(), Err(StoreError::Held { .. })));
+        drop(held);
+        open().unwrap();
+        drop(copy);
+    }
 }

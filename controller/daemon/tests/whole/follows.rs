@@ -5,7 +5,7 @@ use controller::{Follow, FollowFrom, Git};
 use model::view::EventView;
 use std::{fs, path::Path, process::Command, time::Duration};
 use tokio::time::{Instant, sleep};
-use wire::api::{FollowState, FollowView, List};
+use wire::api::{FollowState, FollowView, List, StoredHost};
 
 const WAIT: Duration = Duration::from_secs(30);
 /// An interval that no test waits for.
@@ -136,7 +136,7 @@ async fn in_git(path: &str) -> Fixture {
         git(&work, &["init", "--quiet"]);
         commit(&work, SHOP);
         let repository = work.to_str().unwrap().to_owned();
-        let git = Git { repository, branch: "main".into(), path: path.into() };
+        let git = Git { repository, branch: "main".into(), path: path.into(), ..Git::default() };
         Some(following(FollowFrom::Git(git), NEVER))
     })
     .await
@@ -204,6 +204,27 @@ async fn a_controller_that_follows_nothing_says_so() {
 }
 
 #[tokio::test]
+async fn a_controller_that_has_not_looked_yet_says_that_and_not_that_it_follows_nothing() {
+    // One that accepts and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let fixture = Fixture::following(|_| {
+        let repository = format!("http://{}/dr.git", silent.local_addr().unwrap());
+        let git = Git { repository, branch: "main".into(), ..Git::default() };
+        Some(following(FollowFrom::Git(git), NEVER))
+    })
+    .await;
+    let problem = fixture.get("/v1/follow").await.problem(503, 1);
+    assert!(problem.message.contains("about to look"), "{problem:?}");
+}
+
+#[tokio::test]
+async fn a_hook_that_calls_at_the_start_is_answered_with_the_first_look() {
+    let fixture = in_git("dr").await;
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Current, "{view:?}");
+}
+
+#[tokio::test]
 async fn an_overlay_is_followed_and_what_the_project_accepts_is_left_out() {
     let fixture = Fixture::following(|temp| {
         let path = temp.join("dr");
@@ -230,16 +251,7 @@ async fn an_overlay_is_followed_and_what_the_project_accepts_is_left_out() {
 #[tokio::test]
 async fn what_is_not_there_any_more_goes_only_when_that_was_asked_for() {
     for prune in [false, true] {
-        let fixture = Fixture::following(|temp| {
-            let path = temp.join("dr");
-            fs::create_dir(&path).unwrap();
-            fs::write(path.join("shop.yaml"), SHOP).unwrap();
-            let third = "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx3}\n";
-            fs::write(path.join("mx3.yaml"), format!("{third}spec: {{replicationAddress: 127.0.0.1:7003}}\n")).unwrap();
-            Some(Follow { prune, ..following(FollowFrom::Directory(path), NEVER) })
-        })
-        .await;
-        until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+        let fixture = with_third_host(prune).await;
         assert_eq!(fixture.get("/v1/hosts/mx3").await.status, 200);
         fs::remove_file(fixture.temp.path().join("dr/mx3.yaml")).unwrap();
         let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
@@ -250,4 +262,107 @@ async fn what_is_not_there_any_more_goes_only_when_that_was_asked_for() {
         assert_eq!(view.state, FollowState::Refused, "an emptied directory takes nothing away: {view:?}");
         assert_eq!(fixture.get("/v1/scenarios/shop").await.status, 200);
     }
+}
+
+/// A directory with a third host in a file of its own, and what goes there goes here.
+async fn with_third_host(prune: bool) -> Fixture {
+    let fixture = Fixture::following(|temp| {
+        let path = temp.join("dr");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("shop.yaml"), SHOP).unwrap();
+        let third = "apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {name: mx3}\n";
+        fs::write(path.join("mx3.yaml"), format!("{third}spec: {{replicationAddress: 127.0.0.1:7003}}\n")).unwrap();
+        Some(Follow { prune, ..following(FollowFrom::Directory(path), NEVER) })
+    })
+    .await;
+    until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+    fixture
+}
+
+async fn until_here(fixture: &Fixture, host: &str) {
+    let deadline = Instant::now() + WAIT;
+    while !fixture.get(&format!("/v1/hosts/{host}")).await.ok::<StoredHost>().status.connected {
+        assert!(Instant::now() < deadline, "{host} never came");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Looks until it is not refused any more.
+async fn accepted(fixture: &Fixture) -> FollowView {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+        if view.state != FollowState::Refused {
+            return view;
+        }
+        assert!(Instant::now() < deadline, "refused for ever: {view:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_a_while_goes_over_nothing_that_a_person_applies_meanwhile() {
+    for by_hand in [false, true] {
+        let mut fixture = with_third_host(true).await;
+        let agent = fixture.agent("mx3", crate::agent::idle).await;
+        until_here(&fixture, "mx3").await;
+        fs::remove_file(fixture.temp.path().join("dr/mx3.yaml")).unwrap();
+        let refused: FollowView = fixture.post("/v1/follow", &()).await.ok();
+        assert_eq!(refused.state, FollowState::Refused, "its agent is here: {refused:?}");
+        if by_hand {
+            fixture.apply(&watched()).await;
+            fixture.kill();
+            fixture.open().await;
+            until(&fixture, "looked at again", |_| true).await;
+        }
+        drop(agent);
+        let view = accepted(&fixture).await;
+        let (state, generation) = if by_hand { (FollowState::Drifted, 2) } else { (FollowState::Current, 1) };
+        assert_eq!(view.state, state, "{view:?}");
+        assert_eq!(fixture.scenario().await.metadata.generation, Some(generation));
+        assert_eq!(fixture.get("/v1/hosts/mx3").await.status, if by_hand { 200 } else { 404 });
+        if by_hand {
+            write(&fixture, &raised(&watched(), "1m"));
+            fixture.until("the next change goes over it", |shop| shop.metadata.generation == Some(3)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_another_object_goes_over_nothing_that_a_person_applies_meanwhile() {
+    let plan = "apiVersion: standin/v1alpha1\nkind: RecoveryPlan\nmetadata: {name: calm}\nspec:\n  scenario: shop\n  \
+                purpose: switchover\n  steps:\n    - {name: stop, stopServices: {}}\n    - {name: drain, waitForDrain: \
+                {}}\n    - {name: make-active, setActive: {}}\n    - {name: start, startServices: {}}\n    - {name: \
+                forwarder, redirect: {apply: [forwarder]}}\n";
+    for by_hand in [false, true] {
+        let fixture = in_directory().await;
+        until(&fixture, "applied", |view| !view.changed.is_empty()).await;
+        write(&fixture, &format!("{SHOP}\n  switchover: {{plan: calm}}\n"));
+        until(&fixture, "refused", |view| view.state == FollowState::Refused).await;
+        if by_hand {
+            fixture.apply(&watched()).await;
+        }
+        fixture.apply(plan).await;
+        let view = accepted(&fixture).await;
+        let state = if by_hand { FollowState::Drifted } else { FollowState::Current };
+        assert_eq!((view.state, fixture.scenario().await.metadata.generation), (state, Some(2)), "{view:?}");
+    }
+}
+
+#[tokio::test]
+async fn pruning_that_is_switched_on_later_prunes_and_undoes_nothing_by_the_way() {
+    let mut fixture = with_third_host(false).await;
+    fs::remove_file(fixture.temp.path().join("dr/mx3.yaml")).unwrap();
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!((view.state, fixture.get("/v1/hosts/mx3").await.status), (FollowState::Current, 200));
+    fixture.apply(&watched()).await;
+    fixture.kill();
+    fixture.follow.as_mut().unwrap().prune = true;
+    fixture.open().await;
+    let view = until(&fixture, "looked at", |_| true).await;
+    assert_eq!(view.state, FollowState::Drifted, "a person's apply stands: {view:?}");
+    assert_eq!(fixture.scenario().await.metadata.generation, Some(2));
+    fixture.apply(&SHOP.replace("roots:", "roots:  # as it was")).await;
+    let view: FollowView = fixture.post("/v1/follow", &()).await.ok();
+    assert_eq!(view.state, FollowState::Current, "{view:?}");
+    assert_eq!(fixture.get("/v1/hosts/mx3").await.status, 404);
 }
