@@ -30,52 +30,91 @@ pub fn documents(file: usize, text: &str, findings: &mut Vec<Finding>) -> Vec<Do
     }
     characters(file, text, findings);
     let mut limits = Limits::default();
-    starts(text).windows(2).filter_map(|ends| document(file, text, ends[0]..ends[1], &mut limits, findings)).collect()
+    starts(text).windows(2).flat_map(|ends| part(file, text, ends[0]..ends[1], &mut limits, findings)).collect()
 }
 
-/// Where documents begin, and the end of the text. `---` at the start of a line always begins one.
+/// Where documents begin, and the end of the text. `---` at the start of a line always begins one, unless only
+/// directives stand before it; `...` always ends one.
 fn starts(text: &str) -> Vec<usize> {
-    let marker = |line: &str| {
-        line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
-    };
     let (mut offset, mut found) = (0, vec![0]);
-    for line in text.split_inclusive('\n') {
-        if offset > 0 && marker(line) {
+    let mut head = Head::default();
+    for line in lines(text) {
+        if is_marker(line, "---") && offset > 0 && !head.directives {
             found.push(offset);
         }
+        head.take(line);
         offset += line.len();
+        if is_marker(line, "...") {
+            found.push(offset);
+            head = Head::default();
+        }
     }
     found.push(text.len());
     found
 }
 
-fn document(
+/// Lines with their ends, which YAML lets be `\n`, `\r\n` or `\r`.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end =
+            rest.find(['\n', '\r']).map_or(rest.len(), |at| at + if rest[at..].starts_with("\r\n") { 2 } else { 1 });
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
+fn is_marker(line: &str, marker: &str) -> bool {
+    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
+
+/// What stands above a document.
+#[derive(Default)]
+struct Head {
+    ended: bool,
+    /// Whether directives wait for the `---` that belongs to them.
+    directives: bool,
+}
+
+impl Head {
+    fn take(&mut self, line: &str) {
+        let line = line.trim_start_matches('\u{FEFF}');
+        if line.starts_with('%') && !self.ended {
+            self.directives = true;
+        } else if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
+            *self = Self { ended: true, directives: false };
+        }
+    }
+}
+
+/// The documents of a part of the text: one, unless its ends were seen otherwise here than by the parser.
+fn part(
     file: usize,
     text: &str,
     range: std::ops::Range<usize>,
     limits: &mut Limits,
     findings: &mut Vec<Finding>,
-) -> Option<Document> {
-    let part = text.get(range.clone())?;
+) -> Vec<Document> {
+    let Some(part) = text.get(range.clone()) else { return Vec::new() };
     let bom = if range.start == 0 && part.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
     let (part, base) = (&part[bom..], range.start + bom);
     let mut builder = Builder::new(file, text, base, limits, findings);
-    let mut root = None;
+    let mut roots = Vec::new();
     for event in Parser::new_from_str(part) {
         match event {
             Ok((event, span)) => match builder.take(event, span) {
-                Ok(None) => {}
-                Ok(Some(node)) => root = root.or(Some(node)),
-                Err(()) => return None,
+                Ok(root) => roots.extend(root),
+                Err(()) => break,
             },
             Err(error) => {
                 let finding = syntax(file, text, base, part, &error);
                 findings.push(finding);
-                return None;
+                break;
             }
         }
     }
-    root.filter(|node| !is_empty(node)).map(|root| Document { root })
+    roots.into_iter().filter(|node| !is_empty(node)).map(|root| Document { root }).collect()
 }
 
 fn is_empty(node: &Node) -> bool {

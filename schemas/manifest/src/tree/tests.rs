@@ -36,6 +36,36 @@ fn places_are_bytes_of_the_whole_file() {
 }
 
 #[test]
+fn every_document_of_a_file_is_read() {
+    let names = |text: &str| {
+        let (documents, findings) = parse(text);
+        assert_eq!(findings, [], "{text:?}");
+        documents.iter().map(|document| document.root.value()["a"].to_string()).collect::<String>()
+    };
+    for text in [
+        "a: 1\n---\na: 2\n",
+        "a: 1\n...\na: 2\n",
+        "a: 1\n...\n---\na: 2\n...\n",
+        "a: 1\r---\ra: 2\r",
+        "a: 1\r...\ra: 2",
+        "a: 1\r\n---\r\na: 2\r\n",
+        "%YAML 1.2\n---\na: 1\n---\na: 2\n",
+        "\u{feff}# first\n%YAML 1.2\n\n---\na: 1\n...\n%YAML 1.2\n# second\n---\na: 2\n",
+        "---\n---\na: 1\n--- {a: 2}\n",
+    ] {
+        assert_eq!(names(text), "12", "{text:?}");
+    }
+    assert_eq!(names("a: |\n  x\n\n...\n# end\n"), "\"x\\n\"");
+}
+
+#[test]
+fn a_broken_document_hides_none_behind_its_end_mark() {
+    let (documents, findings) = parse("a: 1\n...\nb: [\n...\nc: 3\n");
+    let keys: Vec<_> = documents.iter().map(|document| document.root.map()[0].key.as_str()).collect();
+    assert_eq!((keys, findings.len()), (vec!["a", "c"], 1));
+}
+
+#[test]
 fn values_are_those_all_readers_agree_on() {
     let root = only("a: yes\nb: true\nc: 017\nd: 12\ne: '12'\nf: |\n  x\n  y\ng: 1_000\n");
     let value = json!({"a": "yes", "b": true, "c": "017", "d": 12, "e": "12", "f": "x\ny\n", "g": "1_000"});
