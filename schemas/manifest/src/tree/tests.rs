@@ -81,6 +81,18 @@ fn aliases_stand_for_whole_values() {
 }
 
 #[test]
+fn anchors_within_anchors_and_repeated_texts_have_an_end() {
+    let head: String = (0..60).map(|n| format!("[&a{n} ")).collect();
+    let nested = format!("{head}[{}]{}", "x,".repeat(20_000), "]".repeat(60));
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a,".repeat(1_000));
+    for text in [nested, text] {
+        let (documents, findings) = parse(&text);
+        assert_eq!(documents, []);
+        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["DR0009"]);
+    }
+}
+
+#[test]
 fn what_manifests_do_without_is_refused_where_it_stands() {
     for (text, findings) in [
         ("a: 1\nb: 2\na: 3\na: 4\n", vec![("DR0002", "a"), ("DR0002", "a")]),
