@@ -5,6 +5,7 @@ use super::{
     build::{Builder, DEPTH_MAX, Limits},
 };
 use crate::{
+    credential::{Secret, secrets},
     escape,
     finding::{Edit, Finding, Fix},
 };
@@ -17,6 +18,8 @@ pub const FILE_SIZE_MAX: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     pub root: Node,
+    /// What in it looks like a secret and is not shown.
+    pub secrets: Vec<Secret>,
 }
 
 /// Parses the text of one file. Documents without content are left out.
@@ -114,7 +117,7 @@ fn part(
             }
         }
     }
-    roots.into_iter().filter(|node| !is_empty(node)).map(|root| Document { root }).collect()
+    roots.into_iter().filter(|node| !is_empty(node)).map(|root| Document { secrets: secrets(&root), root }).collect()
 }
 
 fn is_empty(node: &Node) -> bool {
