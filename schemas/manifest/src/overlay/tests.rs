@@ -234,7 +234,8 @@ fn every_value_says_where_it_comes_from() {
         "spec:\n  primary:\n    spool: {maxSize: 81920MiB}\n    roots: [{name: queue, exclude: [x]}]\n",
     );
     let (set, files) = layered(&overlay);
+    let places = crate::render::Places::new(&files);
     let scenario = set.objects.iter().find(|located| located.object.name() == "mail").unwrap();
-    insta::assert_snapshot!("origin", write_document(&parts(scenario, &files, false), true));
-    insta::assert_snapshot!("origin_and_defaults", write_document(&parts(scenario, &files, true), true));
+    insta::assert_snapshot!("origin", write_document(&parts(scenario, &places, false), true));
+    insta::assert_snapshot!("origin_and_defaults", write_document(&parts(scenario, &places, true), true));
 }
