@@ -138,11 +138,22 @@ fn syntax(file: usize, text: &str, base: usize, part: &str, error: &ScanError) -
         return Finding::error("DR0009", file, start..end, message).label("far too many levels");
     }
     let reason = error.info();
-    let finding = Finding::error("DR0001", file, start..end, "this is not YAML").label(escape::escape(&reason));
-    match text[start..].starts_with('\t') {
-        true => finding.help("indent with spaces; YAML does not allow tabs there"),
-        false => finding,
+    let finding = |span, label| Finding::error("DR0001", file, span, "this is not YAML").label(label);
+    match tab(&text[..base + part.len()], base + in_part).filter(|_| reason.contains("tab")) {
+        Some(tab) => finding(tab..tab + 1, "a tab".into()).help("indent with spaces; YAML does not allow tabs there"),
+        None => finding(start..end, escape::escape(&reason)),
     }
+}
+
+/// The first tab in an indentation, from the line of a place on: the parser names where the value before it began.
+fn tab(text: &str, from: usize) -> Option<usize> {
+    let mut offset = text[..from].rfind(['\n', '\r']).map_or(0, |end| end + 1);
+    lines(&text[offset..]).find_map(|line| {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let found = line[..indent].find('\t').filter(|_| !line.trim().is_empty()).map(|at| offset + at);
+        offset += line.len();
+        found
+    })
 }
 
 /// Refuses characters that cannot be seen, wherever they stand: also a comment can deceive its reader.

@@ -66,6 +66,22 @@ fn a_broken_document_hides_none_behind_its_end_mark() {
 }
 
 #[test]
+fn a_tab_in_an_indentation_is_pointed_at() {
+    for text in [
+        "k: é\na:\n\tb: 1\n",
+        "a:\n  b: 1\n\tc: 2\n",
+        "a:\n  b:\n \t- c\n",
+        "a: b\n\tc: 1\n",
+        "x: 1\n---\na:\n\tb: 1\n",
+    ] {
+        let (_, findings) = parse(text);
+        let [finding] = &findings[..] else { panic!("{text:?} {findings:?}") };
+        assert_eq!((finding.code, finding.span.start, finding.span.len()), ("DR0001", text.find('\t').unwrap(), 1));
+        assert!(finding.helps[0].starts_with("indent with spaces"), "{finding:?}");
+    }
+}
+
+#[test]
 fn values_are_those_all_readers_agree_on() {
     let root = only("a: yes\nb: true\nc: 017\nd: 12\ne: '12'\nf: |\n  x\n  y\ng: 1_000\n");
     let value = json!({"a": "yes", "b": true, "c": "017", "d": 12, "e": "12", "f": "x\ny\n", "g": "1_000"});
