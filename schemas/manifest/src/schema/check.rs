@@ -255,7 +255,12 @@ impl Checker<'_> {
         let finding = |message: String| Finding::error("DR0105", self.file, span.clone(), message);
         let label = format!("this is {}", node.what());
         if let Some(quantity) = Quantity::of(schema) {
-            return finding(format!("{name} must be {}", quantity.what())).label(label);
+            let finding = finding(format!("{name} must be {}", quantity.what())).label(label);
+            return match node.text() {
+                // The only number without a unit that is one.
+                Some("0") => finding.help("write \"0\", in quotes").fix(true, span.clone(), "\"0\""),
+                _ => finding,
+            };
         }
         match (wanted, node.is_scalar()) {
             ("string", true) => {
