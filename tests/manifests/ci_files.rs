@@ -136,7 +136,7 @@ fn github(checkout: &Checkout, workflow: &str) {
     assert!(summary.contains("maxLag") && summary.contains("20s"), "{summary}");
 }
 
-fn gitlab(checkout: &Checkout, job: &str) {
+fn run_job(checkout: &Checkout, job: &str) -> Output {
     let mut environment = vec![
         ("CI_BUILDS_DIR", checkout.directory.path().join("builds").display().to_string()),
         ("CI_MERGE_REQUEST_DIFF_BASE_SHA", checkout.git(&["rev-parse", "origin/main"])),
@@ -144,10 +144,18 @@ fn gitlab(checkout: &Checkout, job: &str) {
     ];
     environment.extend(checkout.download());
     let script = format!("{}\n{}", items(job, "before_script"), items(job, "script"));
-    let output = checkout.run(&script, &environment);
-    assert!(output.status.success(), "{script}\n{}", said(&output));
+    checkout.run(&script, &environment)
+}
+
+fn code_quality(checkout: &Checkout) -> serde_json::Value {
     let report = fs::read_to_string(checkout.repository().join("gl-code-quality-report.json")).unwrap();
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    serde_json::from_str(&report).unwrap()
+}
+
+fn gitlab(checkout: &Checkout, job: &str) {
+    let output = run_job(checkout, job);
+    assert!(output.status.success(), "{}", said(&output));
+    let report = code_quality(checkout);
     assert!(report.as_array().is_some_and(Vec::is_empty), "{report}");
     let effects = fs::read_to_string(checkout.repository().join("effects.md")).unwrap();
     assert!(effects.contains("maxLag") && effects.contains("20s"), "{effects}");
@@ -165,6 +173,18 @@ fn the_github_workflow_checks_a_pull_request() {
 #[test]
 fn the_gitlab_job_checks_a_merge_request() {
     gitlab(&Checkout::new(".", &[]), &example("gitlab.yml"));
+}
+
+#[test]
+fn the_gitlab_job_fails_on_a_mistake_and_reports_it() {
+    let checkout = Checkout::new(".", &[]);
+    let scenario = checkout.repository().join("scenarios/web.yaml");
+    let text = fs::read_to_string(&scenario).unwrap();
+    fs::write(&scenario, text.replace("maxLag: 20s", "maxLag: twenty")).unwrap();
+    let output = run_job(&checkout, &example("gitlab.yml"));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let report = code_quality(&checkout);
+    assert_eq!(report[0]["check_name"], "DR0104", "{report}");
 }
 
 #[test]

@@ -129,6 +129,7 @@ pub fn controller(path: &Path) -> Outcome<ControllerSpec> {
     let spec: ControllerSpec = read(path, "ControllerConfig")?;
     absolute(path, "stateDirectory", &spec.state_directory)?;
     absolute(path, "socket", &spec.socket)?;
+    spec.advertise.iter().try_for_each(|address| dialled(path, "advertise", address))?;
     spec.follow.iter().try_for_each(|follow| follow.check(path))?;
     check_api(path, &spec.api)?;
     Ok(spec)
@@ -141,13 +142,32 @@ fn check_api(path: &Path, api: &ApiSpec) -> Outcome<()> {
     if api.certificate_file.is_some() != api.key_file.is_some() {
         return Err(wrong(path, "spec.api: certificateFile and keyFile belong together; one of them is missing"));
     }
-    let label = |label: &str| label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !label.is_empty();
-    let right = |name: &&String| name.parse::<IpAddr>().is_ok() || name.split('.').all(label);
-    match api.names.iter().find(|name| !right(name)) {
+    match api.names.iter().find(|name| name.parse::<IpAddr>().is_err() && !is_dns_name(name)) {
         Some(name) => {
             Err(wrong(path, format!("spec.api.names: `{}` is not a DNS name or an address", name.escape_debug())))
         }
         None => Ok(()),
+    }
+}
+
+fn is_dns_name(name: &str) -> bool {
+    let label = |label: &str| label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !label.is_empty();
+    name.split('.').all(label)
+}
+
+/// Refuses an address that nobody can connect to.
+fn dialled(path: &Path, field: &str, text: &str) -> Outcome<()> {
+    let right = match text.parse::<SocketAddr>() {
+        Ok(address) => !address.ip().is_unspecified() && address.port() != 0,
+        Err(_) => text.rsplit_once(':').is_some_and(|(host, port)| {
+            // Names that no certificate has are looked up all the same.
+            is_dns_name(&host.trim_end_matches('.').replace('_', "-"))
+                && port.parse::<u16>().is_ok_and(|port| port != 0)
+        }),
+    };
+    match right {
+        true => Ok(()),
+        false => Err(wrong(path, format!("spec.{field}: `{}` is not ADDRESS:PORT", text.escape_debug()))),
     }
 }
 
@@ -158,11 +178,7 @@ pub fn agent(path: &Path) -> Outcome<AgentSpec> {
     if !model::names::is_name(&spec.host) {
         return Err(wrong(path, format!("spec.host: `{}` is not a name of a host", spec.host.escape_debug())));
     }
-    let port = spec.controller.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-    if port.is_none_or(|(host, _)| host.is_empty()) {
-        let message = format!("spec.controller: `{}` is not ADDRESS:PORT", spec.controller.escape_debug());
-        return Err(wrong(path, message));
-    }
+    dialled(path, "controller", &spec.controller)?;
     Ok(spec)
 }
 
@@ -223,6 +239,24 @@ mod tests {
         assert_eq!(spec.state_directory, agent_state());
         let config = file("apiVersion: standin/v1alpha1\nkind: ControllerConfig\nspec: {}\n");
         assert_eq!(controller(config.path()).unwrap(), ControllerSpec::default());
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_connect_to_is_refused() {
+        let config = |advertise: &str| {
+            let text =
+                format!("apiVersion: standin/v1alpha1\nkind: ControllerConfig\nspec: {{advertise: '{advertise}'}}\n");
+            controller(file(&text).path()).map(|spec| spec.advertise)
+        };
+        for good in ["ctl.example:25002", "ctl:1", "10.0.0.1:25002", "[2001:db8::1]:25002"] {
+            assert_eq!(config(good).unwrap().as_deref(), Some(good));
+        }
+        let bad =
+            ["", "ctl.example", ":25002", "ctl:0", "ctl:x", "https://ctl:25002", "0.0.0.0:25002", "::1:25002", "a b:1"];
+        for bad in bad {
+            let failure = config(bad).unwrap_err();
+            assert!(failure.obstacles[0].message.contains("spec.advertise"), "{bad}: {failure:?}");
+        }
     }
 
     #[test]

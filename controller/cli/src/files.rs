@@ -73,7 +73,12 @@ impl Sources {
         let loaded = match path.as_os_str() == "-" {
             true if self.overlay.is_some() => Err(LoadError::NoProject(PathBuf::from("standard input"))),
             true => {
-                project::read_text(Path::new("standard input"), io::stdin().lock()).map(|text| Loaded::text("-", text))
+                let text = project::read_text(Path::new("standard input"), io::stdin().lock());
+                // An empty file may be about to be filled; an empty input is what a command that failed has left.
+                if text.as_ref().is_ok_and(|text| holds_nothing(text)) {
+                    return Err(nothing_on_input());
+                }
+                text.map(|text| Loaded::text("-", text))
             }
             false => load(path, self.overlay.as_deref()),
         };
@@ -82,6 +87,17 @@ impl Sources {
             error.help().into_iter().fold(failure, Failure::help)
         })
     }
+}
+
+/// Whether a text is blank, but for remarks and marks between documents.
+fn holds_nothing(text: &str) -> bool {
+    let empty = |line: &str| line.is_empty() || line.starts_with('#') || line == "---" || line == "...";
+    text.trim_start_matches('\u{FEFF}').lines().all(|line| empty(line.trim()))
+}
+
+fn nothing_on_input() -> Failure {
+    let failure = Failure::new(Exit::Malformed, "no manifest found in standard input");
+    failure.help("look at the command before the pipe: it has written nothing")
 }
 
 fn nothing(named: &[PathBuf]) -> Failure {
@@ -148,6 +164,16 @@ mod tests {
         assert_eq!(names(sources(&[dir.path()]).load().unwrap()), ["a.yaml", "b/c.yaml", "z.yml"]);
         let twice = sources(&[&at("z.yml"), dir.path()]).load().unwrap();
         assert_eq!(names(twice), ["z.yml", "a.yaml", "b/c.yaml"], "each once");
+    }
+
+    #[test]
+    fn an_input_without_a_document_is_told_from_one_that_may_hold_one() {
+        for nothing in ["", "\n", "\u{FEFF}", "# nothing\n---\n  # more\n...\n"] {
+            assert!(holds_nothing(nothing), "{nothing:?}");
+        }
+        for something in ["kind: Host\n", "--- x\n", "{}"] {
+            assert!(!holds_nothing(something), "{something:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub trait Listed: Serialize + DeserializeOwned + Clone + 'static {
     fn essence(&self) -> String;
     /// Columns that a wide list leaves out in all but the first of the rows that belong together.
     const LEFT_OUT: usize = 0;
+    /// Whether each is a manifest that can be applied again.
+    const IS_MANIFEST: bool = false;
     /// What a list can be sorted by.
     const FIELDS: &'static [Field<Self>];
 }
@@ -35,6 +37,7 @@ fn has_labels(metadata: &model::Metadata, wanted: &[(String, String)]) -> bool {
 
 impl Listed for StoredScenario {
     const KIND: &'static str = "scenario";
+    const IS_MANIFEST: bool = true;
     const PATH: &'static str = "/v1/scenarios";
 
     fn name(&self) -> String {
@@ -65,6 +68,7 @@ impl Listed for StoredScenario {
 
 impl Listed for StoredHost {
     const KIND: &'static str = "host";
+    const IS_MANIFEST: bool = true;
     const PATH: &'static str = "/v1/hosts";
 
     fn name(&self) -> String {
@@ -93,6 +97,7 @@ impl Listed for StoredHost {
 
 impl Listed for StoredPlan {
     const KIND: &'static str = "plan";
+    const IS_MANIFEST: bool = true;
     const PATH: &'static str = "/v1/plans";
 
     fn name(&self) -> String {

@@ -4,12 +4,14 @@
 mod support;
 
 use model::{
+    Object,
     errand::Comparison,
+    object::API_VERSION,
     view::{BlockerView, Health, PlanView, RunState, RunView, ScenarioState, StepView},
 };
 use std::{io::Read, process::Command};
 use support::{Answer, FakeController, Looking, said, standin, stored};
-use wire::api::{List, Problem, StoredHost, StoredScenario, WatchEvent};
+use wire::api::{List, Problem, StoredHost, StoredPlan, StoredScenario, WatchEvent};
 
 fn plan() -> PlanView {
     let step = StepView { path: "1".into(), name: "fence".into(), title: "fence mx1".into(), ..StepView::default() };
@@ -191,7 +193,7 @@ fn status_and_get_answer_truthfully() {
     let said = controller.run(&["get", "sc", "-o", "name"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "scenario/mail\n"));
     let said = controller.run(&["get", "scenarios", "-o", "yaml"]);
-    assert!(said.out.starts_with("schema: standin.list/v1\n"), "{}", said.out);
+    assert!(said.out.starts_with("apiVersion:"), "{}", said.out);
     let said = controller.run(&["get", "scenarios", "-o", "json"]);
     let list: List<StoredScenario> = serde_json::from_str(&said.out).unwrap();
     assert_eq!((list.schema.as_str(), list.items.len()), ("standin.list/v1", 1));
@@ -203,6 +205,46 @@ fn status_and_get_answer_truthfully() {
     degraded.json("GET /v1/scenarios/mail", &stored(ScenarioState::Protecting, Health::Degraded));
     degraded.json("GET /v1/runs", &List::<RunView>::new(Vec::new()));
     assert_eq!(degraded.run(&["status", "mail"]).code, Some(1));
+}
+
+/// What a controller stores of an example, as it tells it.
+fn stored_example(controller: &FakeController) -> Vec<Object> {
+    let text = include_str!("../../../examples/mended/plan_step_without_action.yaml");
+    let objects: Vec<Object> =
+        manifest::read(&[("a.yaml", text)]).objects.into_iter().map(|found| found.object).collect();
+    let (mut hosts, mut scenarios, mut plans) = (Vec::new(), Vec::new(), Vec::new());
+    for object in objects.clone() {
+        let (api_version, kind) = (API_VERSION.to_owned(), object.kind().to_string());
+        let mut metadata = object.metadata().clone();
+        (metadata.generation, metadata.uid) = (Some(3), Some("0c5f".into()));
+        match object {
+            Object::Host(_, spec) => {
+                hosts.push(StoredHost { api_version, kind, metadata, spec, ..StoredHost::default() });
+            }
+            Object::Scenario(_, spec) => {
+                let told = stored(ScenarioState::Protecting, Health::Ok);
+                scenarios.push(StoredScenario { api_version, kind, metadata, spec, ..told });
+            }
+            Object::RecoveryPlan(_, spec) => plans.push(StoredPlan { api_version, kind, metadata, spec }),
+        }
+    }
+    controller.json("GET /v1/hosts", &List::new(hosts)).json("GET /v1/scenarios", &List::new(scenarios));
+    controller.json("GET /v1/plans", &List::new(plans));
+    objects
+}
+
+#[test]
+fn what_get_prints_as_yaml_can_be_applied() {
+    let controller = FakeController::start();
+    let objects = stored_example(&controller);
+    let printed = ["plans", "scenarios", "hosts"].map(|kind| controller.run(&["get", kind, "-o", "yaml"]).out);
+    let text = printed.join("---\n");
+    let set = manifest::read(&[("all.yaml", &text)]);
+    assert!(set.findings.iter().all(|finding| finding.code == "DR0108"), "{text}\n{:?}", set.findings);
+    assert_eq!(set.objects.len(), objects.len());
+    for (again, object) in set.objects.iter().zip(&objects) {
+        assert_eq!(manifest::diff(Some(object), &again.object), [], "{text}");
+    }
 }
 
 #[test]

@@ -171,3 +171,11 @@ fn what_is_destroyed_is_refused_before_anybody_is_asked() {
     let asked = controller.asked("POST /v1/apply");
     assert!(asked.len() == 1 && asked[0].contains(r#""dryRun":true"#), "{asked:?}");
 }
+
+#[test]
+fn a_saved_plan_takes_no_overlay() {
+    let (controller, _dir, file) = applying();
+    let said = controller.run(&["apply", &file, "--overlay", "production"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("--overlay") && controller.asked("POST /v1/diff").is_empty(), "{}", said.err);
+}

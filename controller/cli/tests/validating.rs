@@ -3,7 +3,12 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
+    path::Path,
+    process::Command,
+};
 use support::{Said, said, standin};
 
 const HOST: &str = "apiVersion: standin/v1alpha1
@@ -30,6 +35,15 @@ fn command(dir: &Path, args: &[&str]) -> Command {
 
 fn validate(dir: &Path, args: &[&str]) -> Said {
     said(command(dir, &[&["validate"], args].concat()))
+}
+
+/// A verb that is given this text on its standard input.
+fn piped(dir: &Path, args: &[&str], text: &str) -> Said {
+    let input = dir.join("input.txt");
+    fs::write(&input, text).unwrap();
+    let mut command = command(dir, args);
+    command.stdin(fs::File::open(&input).unwrap());
+    said(command)
 }
 
 #[test]
@@ -116,6 +130,48 @@ fn fixes_keep_remarks_and_layout() {
     let said = validate(dir.path(), &["--fix"]);
     assert_eq!((said.code, said.err.as_str()), (Some(1), ""), "what is not UTF-8 is not written anew");
     assert_eq!(fs::read(&path).unwrap(), latin);
+}
+
+#[test]
+fn fixes_leave_a_file_whose_it_is() {
+    let dir = project();
+    let path = dir.path().join("hosts/mx1.yaml");
+    let link = dir.path().join("link.txt");
+    for linked in [false, true] {
+        fs::write(&path, HOST).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(4242), Some(2424)).unwrap();
+        }
+        if linked {
+            fs::hard_link(&path, &link).unwrap();
+        }
+        let about = |path: &Path| fs::metadata(path).map(|m| (m.uid(), m.gid(), m.mode(), m.nlink())).unwrap();
+        let before = about(&path);
+        assert_eq!(validate(dir.path(), &["--fix"]).err, "fixed hosts/mx1.yaml\n");
+        assert_eq!(about(&path), before);
+        assert!(fs::read_to_string(&path).unwrap().contains("\"yes\""));
+    }
+    assert_eq!(fs::read(&link).unwrap(), fs::read(&path).unwrap(), "the other name still is the same file");
+}
+
+#[test]
+fn standard_input_is_refused_before_a_file_is_fixed() {
+    let dir = project();
+    let path = dir.path().join("hosts/mx1.yaml");
+    let said = piped(dir.path(), &["validate", "--fix", "-f", "hosts/mx1.yaml", "-f", "-"], HOST);
+    assert_eq!(said.code, Some(2));
+    assert_eq!(fs::read_to_string(&path).unwrap(), HOST);
+}
+
+#[test]
+fn an_empty_input_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    for verb in ["validate", "render", "diff", "apply"] {
+        let said = piped(dir.path(), &[verb, "-f", "-"], "# nothing\n");
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{verb}");
+        assert!(said.err.starts_with("error: no manifest found in standard input\n"), "{verb}: {}", said.err);
+    }
 }
 
 #[test]

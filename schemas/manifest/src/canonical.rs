@@ -2,7 +2,7 @@
 
 use crate::{
     read::Located,
-    render::position,
+    render::Places,
     schema,
     tree::{Node, child},
 };
@@ -35,9 +35,9 @@ pub enum Part {
 }
 
 /// The parts of an object that are written, or all of them.
-pub fn parts<P: AsRef<str>, T: AsRef<str>>(located: &Located, files: &[(P, T)], defaults: bool) -> Part {
+pub fn parts(located: &Located, places: &Places<'_>, defaults: bool) -> Part {
     let whole = whole(&located.object);
-    let walk = Walk { located, files, defaults };
+    let walk = Walk { located, places, defaults };
     let kind = located.object.kind();
     walk.part("", schema::schema_of(kind), Some(&located.tree), &whole).unwrap_or(Part::Object(Vec::new()))
 }
@@ -89,13 +89,14 @@ impl Part {
     }
 }
 
-struct Walk<'a, P, T> {
+struct Walk<'a, 'p> {
     located: &'a Located,
-    files: &'a [(P, T)],
+    /// Shared by all objects: each file is read once for its lines.
+    places: &'a Places<'p>,
     defaults: bool,
 }
 
-impl<P: AsRef<str>, T: AsRef<str>> Walk<'_, P, T> {
+impl Walk<'_, '_> {
     /// `node` is what was written, `whole` the same with its defaults.
     fn part(&self, pointer: &str, schema: &Value, node: Option<&Node>, whole: &Value) -> Option<Part> {
         Some(match whole {
@@ -130,7 +131,6 @@ impl<P: AsRef<str>, T: AsRef<str>> Walk<'_, P, T> {
     fn origin(&self, pointer: &str, node: Option<&Node>) -> Origin {
         let place = node.and_then(|_| self.located.at(pointer));
         let Some((file, span)) = place else { return Origin::Default };
-        let Some((path, text)) = self.files.get(file) else { return Origin::Default };
-        Origin::Line(path.as_ref().to_owned(), position(text.as_ref(), span.start).line)
+        Origin::Line(self.places.path(file).to_owned(), self.places.line(file, span.start))
     }
 }

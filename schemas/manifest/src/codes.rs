@@ -68,7 +68,6 @@ pub const AREAS: &[(&str, &str)] = &[
     ("DR01", "schema"),
     ("DR02", "references"),
     ("DR03", "safety"),
-    ("DR04", "sizing"),
     ("DR05", "secrets"),
     ("DR07", "project"),
 ];
@@ -83,12 +82,27 @@ pub fn area(code: &str) -> &'static str {
 /// **Errors**: no code begins so; the closest one, if any is close.
 pub fn matching(word: &str) -> Result<Vec<&'static str>, Option<&'static str>> {
     let upper = word.to_ascii_uppercase();
-    let codes: Vec<&str> = ALL.iter().map(|(code, ..)| *code).collect();
-    let meant: Vec<&str> = codes.iter().copied().filter(|code| code.starts_with(&upper)).collect();
+    let meant: Vec<&str> = known().filter(|code| code.starts_with(&upper)).collect();
     if meant.is_empty() || !upper.starts_with("DR") {
-        return Err(crate::suggest::closest(&upper, codes));
+        return Err(closest(&upper));
     }
     Ok(meant)
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|(code, ..)| *code)
+}
+
+/// The code that was meant by one that is none: two digits have changed places, or it is close otherwise.
+pub fn closest(word: &str) -> Option<&'static str> {
+    let upper = word.to_ascii_uppercase();
+    let swapped = |code: &&str| {
+        let differ: Vec<usize> = (0..code.len()).filter(|at| code.as_bytes()[*at] != upper.as_bytes()[*at]).collect();
+        let at = |text: &str, at: usize| text.as_bytes()[at];
+        matches!(differ[..], [a, b] if b == a + 1 && at(code, a) == at(&upper, b) && at(code, b) == at(&upper, a))
+    };
+    let turned = known().filter(|code| code.len() == upper.len()).find(swapped);
+    turned.or_else(|| crate::suggest::closest(&upper, known()))
 }
 
 /// The page of a code, as Markdown. Upper and lower case are the same.
@@ -132,9 +146,19 @@ mod tests {
         assert_eq!(matching("DR05"), Ok(vec!["DR0501"]));
         assert!(matching("DR02").unwrap().len() > 5);
         assert_eq!(matching("DR0299"), Err(Some("DR0219")));
+        assert_eq!((closest("DR0241"), closest("dr0015"), closest("x")), (Some("DR0214"), Some("DR0105"), None));
         assert_eq!(matching("D"), Err(None));
         assert_eq!(matching(""), Err(None));
         assert!(ALL.iter().all(|(code, ..)| area(code) != "other"));
+        for (area, name) in AREAS {
+            assert!(known().any(|code| code.starts_with(area)), "nothing is ever found about {name}");
+        }
+    }
+
+    #[test]
+    fn the_page_about_kinds_names_all_of_them() {
+        let page = explain("DR0106").unwrap();
+        assert!(model::Kind::ALL.iter().all(|kind| page.contains(&format!("`{kind}`"))), "{page}");
     }
 
     #[test]

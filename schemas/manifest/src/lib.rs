@@ -20,6 +20,7 @@ pub mod render;
 pub mod schema;
 pub mod tree;
 
+mod credential;
 mod escape;
 mod object;
 mod overlay;

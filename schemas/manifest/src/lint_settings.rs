@@ -6,7 +6,6 @@ use crate::{
     finding::{Finding, Severity, Span, sort},
     lints::Item,
     read::Set,
-    suggest,
 };
 pub use jiff::civil::Date;
 use std::collections::HashMap;
@@ -184,7 +183,7 @@ fn unusable(code: &str, reason: &str, file: usize, span: &Span) -> Option<Findin
     let finding = |message: String| Finding::error("DR0111", file, span.clone(), message);
     let Some((known, ..)) = codes::ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(code)) else {
         let found = finding(format!("there is no code {}", crate::escape::quoted(code)));
-        return Some(match suggest::closest(code, codes::ALL.iter().map(|(code, ..)| *code)) {
+        return Some(match codes::closest(code) {
             Some(meant) => found.label(format!("did you mean `{meant}`?")),
             None => found.label("write it as in `DR0214: why it does not matter here`"),
         });

@@ -1,6 +1,7 @@
 //! From the text of files to typed objects and findings. Nothing stops at the first mistake.
 
 use crate::{
+    credential,
     finding::{Finding, Severity, Span, sort},
     lint_settings::{self, AcceptedFinding},
     lints::{self, Item, World},
@@ -101,8 +102,11 @@ where
     let mut set = Set { files: files.len(), ..Set::default() };
     let places = Places::new(files.iter().map(|(_, text)| text.as_ref().len()));
     let (mut base, mut overlay) = (Vec::new(), Vec::new());
+    let mut secrets = Vec::with_capacity(files.len());
     let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_ref()).collect();
-    for (file, parsed) in documents_of_all(&texts).into_iter().enumerate() {
+    for (file, mut parsed) in documents_of_all(&texts).into_iter().enumerate() {
+        secrets
+            .push(parsed.0.iter_mut().flat_map(|document| std::mem::take(&mut document.secrets)).collect::<Vec<_>>());
         let envelopes = envelopes(file, texts[file], parsed, &mut set);
         let (layer, counted) = if file < overlay_from { (&mut base, 1) } else { (&mut overlay, 0) };
         set.documents += counted * envelopes.0;
@@ -114,6 +118,10 @@ where
     set.findings.extend(lints::run(&world));
     settle(&world.items, &places, &mut set);
     places.resolve(&mut set);
+    let accepted = set.accepted.iter_mut().map(|accepted| &mut accepted.finding);
+    for finding in set.findings.iter_mut().chain(accepted).filter(|finding| finding.code != "DR0501") {
+        credential::mask(finding, secrets.get(finding.file).map_or(&[], Vec::as_slice));
+    }
     let whole = world.items.into_iter().filter(|item| item.bad.is_empty());
     set.objects = whole.map(|item| places.located(item.object, item.file, item.tree)).collect();
     sort(&mut set.findings);

@@ -15,6 +15,19 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     same_letters.or_else(|| similar::get_close_matches(word, &known, 1, CUTOFF).into_iter().next())
 }
 
+/// Most names of one kind of finding for which another is looked for: no more findings are shown.
+pub const SUGGESTED_MAX: usize = 50;
+
+/// `a, b`, `none`, or the first of many.
+pub fn names(all: &[&str]) -> String {
+    const LISTED: usize = 20;
+    match all.len().checked_sub(LISTED) {
+        _ if all.is_empty() => "none".to_owned(),
+        Some(more @ 1..) => format!("{} and {more} more", all[..LISTED].join(", ")),
+        _ => all.join(", "),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`: words as a sentence lists them.
 pub fn list<S: AsRef<str>>(words: &[S], last: &str) -> String {
     let words: Vec<String> = words.iter().map(|w| format!("`{}`", w.as_ref())).collect();
@@ -34,6 +47,12 @@ mod tests {
         assert_eq!(closest("maxsize", ["directory", "maxSize"]), Some("maxSize"));
         assert_eq!(closest("mx01", ["mx1", "web1"]), Some("mx1"));
         assert_eq!(closest("rewind", ["directory", "maxSize"]), None);
+    }
+
+    #[test]
+    fn many_names_are_not_all_listed() {
+        assert_eq!((names(&[]).as_str(), names(&["a", "b"]).as_str()), ("none", "a, b"));
+        assert!(names(&["x"; 30]).ends_with("x and 10 more"));
     }
 
     #[test]

@@ -303,3 +303,31 @@ fn secrets_are_not_repeated() {
         }
     }
 }
+
+#[test]
+fn a_secret_is_shown_in_no_format_whatever_is_found_about_it() {
+    let host = |metadata: &str, spec: &str| {
+        format!("apiVersion: standin/v1alpha1\nkind: Host\nmetadata: {{name: mx1, {metadata}}}\nspec: {{{spec}}}\n")
+    };
+    let allow = "annotations: {standin/allow: 'DR0501: it is old', password: G3HE1M}";
+    for text in [
+        host("annotations: {password: G3HE1M}", "replicationAddress: a b"),
+        host(allow, "replicationAddress: a b"),
+        host("annotations: {password: 0737373}", "replicationAddress: a"),
+        host("labels: {a: b}", "replicationAddress: a, password: G3HE1M"),
+        host("labels: {a: b}", "replicationAddress: 'https://u:G3HE1M@h/'"),
+        host("labels: {a: b}", "replicationAddress: a, password: G3HE1M,\n  more: [1"),
+        host("labels: {a: b}", "replicationAddress: a").replace("kind: Host", "kind: Hst\npassword: G3HE1M"),
+    ] {
+        let files = [("a.yaml", text.as_str())];
+        let mut set = read(&files);
+        assert!(!(set.findings.is_empty() && set.accepted.is_empty()), "{text}");
+        for left_out in ["", "DR0501"] {
+            set.findings.retain(|finding| finding.code != left_out);
+            for format in render::FORMATS {
+                let shown = (format.write)(&Report::new(&set, &files));
+                assert!(!shown.contains("G3HE1M") && !shown.contains("0737373"), "{}\n{shown}", format.name);
+            }
+        }
+    }
+}

@@ -293,7 +293,7 @@ fn what_readers_let_through_is_found_in_its_place() {
         ("x: a\u{202e}b", "2:5: error[DR0006]"),
         ("kind\u{200b}: Host", "2:5: error[DR0006]"),
         ("x: a\u{7}b", "2:5: error[DR0006]"),
-        ("x:\n\t- 1", "3:2: error[DR0001]"),
+        ("x:\n\t- 1", "3:1: error[DR0001]"),
         ("x: [a\ny: b", "3:2: error[DR0001]"),
         ("x: caf\u{fffd}", "2:7: error[DR0004]"),
         (&bomb, "error[DR0009]"),

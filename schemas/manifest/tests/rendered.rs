@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use manifest::{Set, Surroundings, canonical, read, read_layers, write_document};
+use manifest::{Set, Surroundings, canonical, read, read_layers, render::Places, write_document};
 use model::Object;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -145,8 +145,27 @@ prop_compose! {
 
 /// The set as `render` writes it.
 fn rendered(set: &Set, files: &[(String, String)], defaults: bool, origin: bool) -> String {
-    let document = |located| write_document(&canonical::parts(located, files, defaults), origin);
+    let places = Places::new(files);
+    let document = |located| write_document(&canonical::parts(located, &places, defaults), origin);
     set.objects.iter().map(document).collect::<Vec<_>>().join("---\n")
+}
+
+#[test]
+fn a_file_with_many_objects_is_rendered_in_a_time_that_grows_with_its_length() {
+    /// Far more than it takes, even unoptimised on a busy machine; a quadratic one takes minutes.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+    let host = |n: usize| {
+        let address = format!("a{n}.{}", "example.".repeat(10));
+        json!({"apiVersion": "standin/v1alpha1", "kind": "Host", "metadata": {"name": format!("h{n}")},
+            "spec": {"replicationAddress": address}})
+        .to_string()
+    };
+    let text = (0..4_000).map(host).collect::<Vec<_>>().join("\n---\n");
+    let files = [("a.yaml".to_owned(), text)];
+    let set = read(&files);
+    let start = std::time::Instant::now();
+    assert_eq!(rendered(&set, &files, true, true).matches("# from a.yaml:7999").count(), 4);
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
 
 proptest! {

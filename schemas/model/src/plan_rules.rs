@@ -61,7 +61,7 @@ pub fn missteps(plan: &RecoveryPlanSpec, scenario: Option<&ScenarioSpec>) -> Vec
     let steps: Vec<(&PlanStep, Action<'_>)> =
         plan.steps.iter().filter_map(|step| Some((step, step.action()?))).collect();
     if steps.len() != plan.steps.len() {
-        return Vec::new(); // a step without an action, or with two, can stand anywhere
+        return without_one_action(plan); // such a step can stand anywhere: nothing is known about the order
     }
     let mut look = Look { plan, steps, scenario, found: Vec::new() };
     look.moves();
@@ -77,6 +77,16 @@ pub fn missteps(plan: &RecoveryPlanSpec, scenario: Option<&ScenarioSpec>) -> Vec
         look.failure(at);
     });
     look.found
+}
+
+/// The steps that do nothing, or more than one thing.
+fn without_one_action(plan: &RecoveryPlanSpec) -> Vec<Misstep> {
+    let undecided = plan.steps.iter().enumerate().filter(|(_, step)| step.action().is_none());
+    let misstep = |(index, _)| {
+        let message = "a step that does not say what to do";
+        Misstep::new(Rule::Order, at(index, "name"), message, "needs exactly one action")
+    };
+    undecided.map(misstep).collect()
 }
 
 struct Look<'a> {
@@ -396,5 +406,20 @@ impl Look<'_> {
             Action::ReverseReplication => self.plan.purpose == Purpose::Switchback,
             Action::StartServices | Action::Check(_) | Action::Redirect(_) | Action::Run(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_does_nothing_is_a_misstep() {
+        let steps = ["drain", "rest"].map(|name| PlanStep { name: name.into(), ..PlanStep::default() });
+        let mut plan = RecoveryPlanSpec { steps: steps.to_vec(), ..RecoveryPlanSpec::default() };
+        plan.steps[0].wait_for_drain = Some(Default::default());
+        let found = missteps(&plan, None);
+        let found: Vec<_> = found.iter().map(|misstep| (misstep.pointer.as_str(), misstep.warning)).collect();
+        assert_eq!(found, [("/steps/1/name", false)]);
     }
 }

@@ -35,13 +35,17 @@ impl Timestamp {
         {
             return None;
         }
-        let millis = number(&format!("{fraction:0<3}")[..3])?;
+        let millis = is_digits(fraction).then(|| number(&format!("{fraction:0<3}")[..3]))??;
         Some(Self((((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
     }
 }
 
 fn number(digits: &str) -> Option<u64> {
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    is_digits(digits).then(|| digits.parse().ok())?
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Days from 1970-01-01, as in Howard Hinnant's `days_from_civil`, for years from 1970 on.
@@ -99,6 +103,8 @@ mod tests {
             "2026-13-20T08:33:02Z",
             "x026-11-20T08:33:02Z",
             "2026-11-20T08:33:02.-1Z",
+            "2026-11-20T08:33:02.éé1Z",
+            "2026-11-20T08:33:02.123éZ",
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -32,7 +32,7 @@ const PLAN_BYTES_MAX: u64 = 64 << 20;
   standin apply --allow-destroy scenario/mail/root/archive")]
 pub struct Apply {
     /// A saved plan; accepted once, while nothing it rests on has moved
-    #[arg(value_name = "PLAN", conflicts_with_all = ["file", "prune", "project", "allow_empty"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["file", "overlay", "prune", "project", "allow_empty"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
     pub sources: Sources,

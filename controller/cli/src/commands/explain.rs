@@ -52,7 +52,8 @@ fn listed(cx: &mut Context, args: &Explain) -> Outcome {
         machine::json(&mut cx.out, &json!({"schema": "standin.list/v1", "items": all}))?;
         return Ok(Exit::Done);
     }
-    codes::ALL.iter().for_each(|(code, title, _)| cx.out.line(&format!("{code}  {title}")));
+    let lines: Vec<String> = codes::ALL.iter().map(|(code, title, _)| format!("{code}  {title}")).collect();
+    cx.page(&lines);
     Ok(Exit::Done)
 }
 
@@ -85,8 +86,8 @@ fn field(cx: &mut Context, args: &Explain, path: &str) -> Outcome {
             let items: Vec<_> = found.iter().map(Field::json).collect();
             machine::json(&mut cx.out, &json!({"schema": "standin.list/v1", "items": items}))?;
         }
-        (TextOrJson::Text, true) => cx.out.lines(&show::field::lines_of_many(&found)),
-        (TextOrJson::Text, false) => cx.out.lines(&show::field::pages(&found)),
+        (TextOrJson::Text, true) => cx.page(&show::field::lines_of_many(&found)),
+        (TextOrJson::Text, false) => cx.page(&show::field::pages(&found)),
     }
     Ok(Exit::Done)
 }

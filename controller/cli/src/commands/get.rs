@@ -125,6 +125,7 @@ fn print<T: Listed>(cx: &mut Context, args: &Get, items: &[T]) -> Outcome<Vec<us
     match args.output {
         Output::Json if args.watch => items.iter().try_for_each(|item| machine::json_line(&mut cx.out, item))?,
         Output::Json => machine::json(&mut cx.out, &List::new(items.to_vec()))?,
+        Output::Yaml if T::IS_MANIFEST => machine::manifests(&mut cx.out, items)?,
         Output::Yaml => machine::yaml(&mut cx.out, &List::new(items.to_vec()))?,
         Output::Name => items.iter().for_each(|item| cx.out.line(&format!("{}/{}", T::KIND, item.name()))),
         Output::Csv => cx.out.text(&columns::csv(&table(cx, args, items)?)?),
@@ -183,7 +184,10 @@ fn print_change<T: Listed>(cx: &mut Context, args: &Get, item: &T, widths: &[usi
         Output::Json => machine::json_line(&mut cx.out, item),
         Output::Yaml => {
             cx.out.line("---");
-            machine::yaml(&mut cx.out, item)
+            match T::IS_MANIFEST {
+                true => machine::manifests(&mut cx.out, std::slice::from_ref(item)),
+                false => machine::yaml(&mut cx.out, item),
+            }
         }
         Output::Name => {
             cx.out.line(&format!("{}/{}", T::KIND, item.name()));

@@ -50,8 +50,9 @@ pub fn run(cx: &mut Context, args: &Render) -> Outcome {
         let failure = Failure::new(Exit::No, "the manifests have errors, nothing is rendered");
         return Err(failure.fact(render::summary(&set).lines().next().unwrap_or_default()));
     }
-    let parts: Vec<(&Located, Part)> =
-        set.objects.iter().map(|located| (located, canonical::parts(located, files, args.defaults))).collect();
+    let places = render::Places::new(files);
+    let part = |located| canonical::parts(located, &places, args.defaults);
+    let parts: Vec<(&Located, Part)> = set.objects.iter().map(|located| (located, part(located))).collect();
     match args.output {
         Format::Yaml => {
             let documents: Vec<String> = parts.iter().map(|(_, part)| write_document(part, args.origin)).collect();

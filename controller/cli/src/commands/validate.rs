@@ -11,7 +11,8 @@ use manifest::{
 };
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, fchown},
     path::{Component, Path, PathBuf},
 };
 
@@ -69,6 +70,10 @@ const FIX_ROUNDS: usize = 5;
 
 pub fn run(cx: &mut Context, args: &Validate) -> Outcome {
     let mut loaded = args.sources.load()?;
+    // Said before any other file is written.
+    if args.fix && loaded.files.iter().any(|(path, _)| path == "-") {
+        return Err(Failure::new(Exit::Malformed, "standard input cannot be changed; --fix needs files"));
+    }
     let mut set = args.look(&loaded);
     for _ in 0..FIX_ROUNDS {
         if !args.fix || !fix(cx, &mut loaded, &set)? {
@@ -161,9 +166,6 @@ fn fix(cx: &Context, loaded: &mut Loaded, set: &Set) -> Outcome<bool> {
         let Some(better) = render::fixed(&set.findings, at, text) else {
             continue;
         };
-        if path == "-" {
-            return Err(Failure::new(Exit::Malformed, "standard input cannot be changed; --fix needs files"));
-        }
         replace(Path::new(path), &better)
             .map_err(|error| Failure::new(Exit::Failed, format!("{path} cannot be changed: {error}")))?;
         cx.hint(&format!("fixed {path}"));
@@ -173,16 +175,58 @@ fn fix(cx: &Context, loaded: &mut Loaded, set: &Set) -> Outcome<bool> {
     Ok(any)
 }
 
-/// Replaces a file as a whole, so that a crash leaves the old one or the new one.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+/// Replaces a file as a whole, so that a crash leaves the old one or the new one. Where the new one could not be
+/// what the old one is to others, the old one is written over.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
+    let old = fs::File::open(&path)?;
     let directory = path.parent().unwrap_or(Path::new("/"));
     let mut new = tempfile::NamedTempFile::new_in(directory)?;
-    std::io::Write::write_all(&mut new, text.as_bytes())?;
-    new.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+    if !becomes_like(new.as_file(), &old)? {
+        return write_over(&path, text);
+    }
+    new.write_all(text.as_bytes())?;
     new.as_file().sync_all()?;
     new.persist(&path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Gives a new file the owner and mode of an old one; whether it has all that the old one has.
+fn becomes_like(new: &fs::File, old: &fs::File) -> io::Result<bool> {
+    let about = old.metadata()?;
+    // Only root may give a file away: what it has afterwards is looked at.
+    let _ = fchown(new, Some(about.uid()), Some(about.gid()));
+    new.set_permissions(about.permissions())?;
+    let now = new.metadata()?;
+    let same_owner = (now.uid(), now.gid(), now.mode()) == (about.uid(), about.gid(), about.mode());
+    Ok(same_owner && about.nlink() == 1 && attributes(new)? == attributes(old)?)
+}
+
+/// Access lists and other extended attributes; a file system without them has none.
+fn attributes(file: &fs::File) -> io::Result<Vec<(String, Vec<u8>)>> {
+    /// The kernel's limit for the names, and for each value.
+    const BYTES_MAX: usize = 64 << 10;
+    let mut names = vec![0; BYTES_MAX];
+    let length = match rustix::fs::flistxattr(file, &mut names[..]) {
+        Err(rustix::io::Errno::NOTSUP) => 0,
+        found => found?,
+    };
+    let mut found = Vec::new();
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let mut value = vec![0; BYTES_MAX];
+        let length = rustix::fs::fgetxattr(file, name, &mut value[..])?;
+        value.truncate(length);
+        found.push((String::from_utf8_lossy(name).into_owned(), value));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn write_over(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
 }
 
 #[cfg(test)]

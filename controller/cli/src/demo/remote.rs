@@ -4,12 +4,16 @@ use super::{
     manifests::HOSTS,
     town::{self, Town},
 };
+use crate::context::command_line;
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
+    os::unix::{
+        fs::MetadataExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -113,18 +117,72 @@ pub fn ask(order: Order) -> Result<()> {
 
 /// Prints shell lines that make `standin` talk to the running demo.
 pub fn print_environment() -> Result<()> {
-    let socket = running_demo()?.join("controller.sock");
-    Ok(writeln!(std::io::stdout(), "export STANDIN_SOCKET='{}'", socket.display())?)
+    Ok(writeln!(std::io::stdout(), "{}", environment_of(&running_demo()?))?)
 }
 
-/// The newest demo that runs.
+/// What a shell evaluates: the path is one word in it, whatever it holds.
+fn environment_of(demo: &Path) -> String {
+    let socket = demo.join("controller.sock").display().to_string();
+    format!("export STANDIN_SOCKET={}", command_line([socket]))
+}
+
 fn running_demo() -> Result<PathBuf> {
-    let entries = fs::read_dir(super::temporary_directory())?.filter_map(Result::ok);
+    let found = newest_demo(&super::temporary_directory())?;
+    found.context("no demo is running; start one with `standin demo` in another terminal")
+}
+
+/// The newest demo of this user that runs.
+fn newest_demo(directory: &Path) -> Result<Option<PathBuf>> {
+    let entries = fs::read_dir(directory)?.filter_map(Result::ok);
     let mut demos: Vec<_> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("standin-demo-"))
+        .filter(|entry| entry.metadata().is_ok_and(|about| is_own(&about)))
         .filter(|entry| town::is_alive(&entry.path()))
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     demos.sort();
-    demos.pop().map(|(_, path)| path).context("no demo is running; start one with `standin demo` in another terminal")
+    Ok(demos.pop().map(|(_, path)| path))
+}
+
+/// Whether nobody else can have made or changed it: everybody may put things into the temporary directory.
+fn is_own(about: &fs::Metadata) -> bool {
+    about.is_dir() && about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o777 == 0o700
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        fs::{File, Permissions},
+        os::unix::fs::{PermissionsExt, symlink},
+    };
+
+    /// The directory of a demo that runs for as long as the file is held.
+    fn demo(within: &Path, name: &str, mode: u32) -> (PathBuf, File) {
+        let path = within.join(name);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let alive = File::create(path.join("alive")).unwrap();
+        rustix::fs::flock(&alive, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        (path, alive)
+    }
+
+    #[test]
+    fn only_a_demo_that_nobody_else_can_have_made_is_found() {
+        let (temporary, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (_open, _held) = demo(temporary.path(), "standin-demo-open", 0o755);
+        let (behind_a_link, _held) = demo(elsewhere.path(), "standin-demo-real", 0o700);
+        symlink(behind_a_link, temporary.path().join("standin-demo-link")).unwrap();
+        assert_eq!(newest_demo(temporary.path()).unwrap(), None);
+        let (own, held) = demo(temporary.path(), "standin-demo-own", 0o700);
+        assert_eq!(newest_demo(temporary.path()).unwrap(), Some(own));
+        drop(held);
+        assert_eq!(newest_demo(temporary.path()).unwrap(), None, "it has ended");
+    }
+
+    #[test]
+    fn a_directory_whose_name_is_a_command_is_one_word() {
+        let line = environment_of(Path::new("/tmp/standin-demo-';touch x;'"));
+        assert_eq!(line, r"export STANDIN_SOCKET='/tmp/standin-demo-'\'';touch x;'\''/controller.sock'");
+    }
 }

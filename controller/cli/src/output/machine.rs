@@ -65,6 +65,30 @@ pub fn yaml(out: &mut Out, item: &impl Serialize) -> Outcome<()> {
     Ok(())
 }
 
+/// Objects as documents that can be applied: what has no value is left out, as in manifests.
+pub fn manifests(out: &mut Out, items: &[impl Serialize]) -> Outcome<()> {
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            out.line("---");
+        }
+        let mut value = value(item)?;
+        drop_nulls(&mut value);
+        yaml(out, &value)?;
+    }
+    Ok(())
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Compares objects as plain values, field by field; lists of objects by `name`.
 
 use super::{FieldChange, secret};
+use crate::credential::{HIDDEN, name_of_the_next};
 use model::{Object, recovery_plan::Action};
 use serde_json::{Map, Value, json};
 
@@ -48,32 +49,33 @@ impl Walk<'_> {
         let removed = before.keys().filter(|key| !after.contains_key(*key));
         for key in after.keys().chain(removed) {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            self.value(&path, before.get(key), after.get(key));
+            self.value(&path, key, before.get(key), after.get(key));
         }
     }
 
-    fn value(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
+    /// `key` is the last part of `path` that is written as a key, and not the name of an item.
+    fn value(&mut self, path: &str, key: &str, before: Option<&Value>, after: Option<&Value>) {
         let empty = Map::new();
         match (before, after) {
             (a, b) if a == b || is_nothing(a) && is_nothing(b) => {}
             (Some(Value::Object(a)), Some(Value::Object(b))) => self.object(path, a, b),
             (None, Some(Value::Object(b))) => self.object(path, &empty, b),
             (Some(Value::Object(a)), None) => self.object(path, a, &empty),
-            (a, b) if named(a) || named(b) => self.items(path, list(a), list(b)),
-            (a, b) => self.change(path, a, b),
+            (a, b) if named(a) || named(b) => self.items(path, key, list(a), list(b)),
+            (a, b) => self.change(path, key, a, b),
         }
     }
 
     /// Items are matched by name: one that only moved has not changed.
-    fn items(&mut self, path: &str, before: &[Value], after: &[Value]) {
+    fn items(&mut self, path: &str, key: &str, before: &[Value], after: &[Value]) {
         for item in after {
             match before.iter().find(|other| name(other) == name(item)) {
-                Some(other) => self.value(&format!("{path}[{}]", name(item)), Some(other), Some(item)),
-                None => self.change(&format!("{path}[+{}]", name(item)), None, Some(item)),
+                Some(other) => self.value(&format!("{path}[{}]", name(item)), key, Some(other), Some(item)),
+                None => self.change(&format!("{path}[+{}]", name(item)), key, None, Some(item)),
             }
         }
         for item in before.iter().filter(|item| !after.iter().any(|other| name(other) == name(item))) {
-            self.change(&format!("{path}[-{}]", name(item)), Some(item), None);
+            self.change(&format!("{path}[-{}]", name(item)), key, Some(item), None);
         }
         if order_matters(path) {
             self.order(path, before, after);
@@ -91,8 +93,8 @@ impl Walk<'_> {
         }
     }
 
-    fn change(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
-        let show = |value: Option<&Value>| value.and_then(|value| shown_at(path, value));
+    fn change(&mut self, path: &str, key: &str, before: Option<&Value>, after: Option<&Value>) {
+        let show = |value: Option<&Value>| value.and_then(|value| shown_at(key, value));
         let (before_text, after_text) = (show(before), show(after));
         // Two values that look the same are still two: a secret, say, that was replaced.
         let replaced = before_text.is_some() && before_text == after_text;
@@ -132,39 +134,44 @@ fn name(item: &Value) -> &str {
 }
 
 /// A value in one line, unless it may be a secret.
-fn shown_at(path: &str, value: &Value) -> Option<String> {
-    let text = shown(value)?;
-    Some(if secret::is_secret(path) { "(secret)".to_owned() } else { text })
+fn shown_at(key: &str, value: &Value) -> Option<String> {
+    let text = shown(Some(key), value)?;
+    Some(if secret::is_secret(key) { HIDDEN.to_owned() } else { text })
 }
 
 /// A value in one line. An object in a list is shown by what it is about.
-fn shown(value: &Value) -> Option<String> {
+fn shown(key: Option<&str>, value: &Value) -> Option<String> {
     if let Some(name) = secret::reference(value) {
         return Some(format!("(secret {name})"));
     }
     match value {
         Value::Null => None,
-        Value::String(text) => Some(secret::without_credentials(text)),
-        Value::Array(items) => Some(format!("[{}]", items.iter().filter_map(shown).collect::<Vec<_>>().join(", "))),
+        Value::String(text) => Some(secret::shown(key, text)),
+        Value::Array(items) => Some(format!("[{}]", shown_items(items).join(", "))),
         Value::Object(fields) if Action::KEYS.iter().any(|key| fields.contains_key(*key)) => step(fields),
         Value::Object(fields) => {
-            ["path", "host"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str)).map(str::to_owned).or_else(
-                || {
-                    fields.iter().filter(|(key, _)| *key != "name").find_map(|(key, value)| {
-                        let text = shown(value)?;
-                        Some(format!("{key} {text}"))
-                    })
-                },
-            )
+            let place =
+                ["path", "host"].iter().find_map(|key| shown_at(key, fields.get(*key).filter(|v| v.is_string())?));
+            place.or_else(|| {
+                let mut others = fields.iter().filter(|(key, _)| *key != "name");
+                others.find_map(|(key, value)| Some(format!("{key} {}", shown_at(key, value)?)))
+            })
         }
         other => Some(other.to_string()),
     }
 }
 
+/// Of a command, each word is shown under the name that the one before gives it.
+fn shown_items(items: &[Value]) -> Vec<String> {
+    let before = std::iter::once(None).chain(items.iter().map(Value::as_str));
+    let named = before.map(|word| word.and_then(name_of_the_next));
+    items.iter().zip(named).filter_map(|(item, name)| shown(name, item)).collect()
+}
+
 /// A step of a plan is shown by what it does and where.
 fn step(fields: &Map<String, Value>) -> Option<String> {
     let (key, action) = Action::KEYS.iter().find_map(|key| Some((key, fields.get(*key)?)))?;
-    let at = fields.get("host").and_then(shown).map_or(String::new(), |host| format!(" on {host}"));
-    let what = shown(action).filter(|what| what != "{}").map_or(String::new(), |what| format!(" {what}"));
+    let at = fields.get("host").and_then(|host| shown(None, host)).map_or(String::new(), |host| format!(" on {host}"));
+    let what = shown(None, action).filter(|what| what != "{}").map_or(String::new(), |what| format!(" {what}"));
     Some(format!("{key}{what}{at}"))
 }

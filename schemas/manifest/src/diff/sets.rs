@@ -2,9 +2,10 @@
 
 use super::diff;
 use model::{
-    Object,
+    Kind, Object,
     change::{Effect, FieldChange, ObjectChange, Stake},
 };
+use std::collections::HashMap;
 
 /// An object and the file it is written in.
 #[derive(Clone, Copy, Debug)]
@@ -16,19 +17,28 @@ pub struct Sided<'a> {
 /// What changes from one set to the other, in the order of `after`, then what is gone; and what does not change.
 /// With `prune`, what is gone would be taken away by an apply, and what that gives up is said.
 pub fn between<'a>(before: &[Sided<'a>], after: &[Sided<'a>], prune: bool) -> (Vec<ObjectChange>, Vec<Sided<'a>>) {
-    let same = |a: &Sided<'_>, b: &Sided<'_>| a.object.kind() == b.object.kind() && a.object.name() == b.object.name();
+    let (old_ones, new_ones) = (by_name(before), by_name(after));
     let (mut changes, mut unchanged) = (Vec::new(), Vec::new());
     for new in after {
-        let old = before.iter().find(|old| same(old, new));
+        let old = old_ones.get(&key(new));
         let fields = diff(old.map(|old| old.object), new.object);
         match old {
             Some(_) if fields.is_empty() => unchanged.push(*new),
             _ => changes.push(change(new, old.is_some(), fields)),
         }
     }
-    let gone = before.iter().filter(|old| !after.iter().any(|new| same(old, new)));
+    let gone = before.iter().filter(|old| !new_ones.contains_key(&key(old)));
     changes.extend(gone.map(|old| removal(old, prune)));
     (changes, unchanged)
+}
+
+fn key<'a>(side: &Sided<'a>) -> (Kind, &'a str) {
+    (side.object.kind(), side.object.name())
+}
+
+/// Of two with one name, the first.
+fn by_name<'a>(sides: &[Sided<'a>]) -> HashMap<(Kind, &'a str), Sided<'a>> {
+    sides.iter().rev().map(|side| (key(side), *side)).collect()
 }
 
 /// Generations are the controller's; between two states of files there are none but "was" and "is".

@@ -136,6 +136,36 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn what_validate_calls_a_credential_is_not_shown() {
+    let with = |metadata: &str, command: &str| {
+        let services = format!("start: [run, {command}]");
+        object(&MAIL.replace("metadata: {name: mail}", &format!("metadata: {{name: mail, {metadata}}}")).replacen(
+            "start: [a]",
+            &services,
+            1,
+        ))
+    };
+    for (metadata, command) in [
+        ("annotations: {key: AKIAIOSFODNN70GEHEIM}", "x"),
+        ("annotations: {password.prod: GEHEIM}", "x"),
+        ("annotations: {wiki: 'https://w.example and https://u:GEHEIM@w.example'}", "x"),
+        ("annotations: {about: 'password: GEHEIM'}", "x"),
+        ("labels: {a: b}", "--token=GEHEIM"),
+        ("labels: {a: b}", "--password, GEHEIM"),
+    ] {
+        let shown = format!("{:?}", diff(Some(&object(MAIL)), &with(metadata, command)));
+        assert!(!shown.contains("GEHEIM") && shown.contains("(secret)"), "{metadata} {command}\n{shown}");
+    }
+}
+
+#[test]
+fn a_root_that_is_called_like_a_secret_is_none() {
+    let (old, new) = (object(MAIL), object(&MAIL.replace("mailboxes", "tokens")));
+    let shown = format!("{:?}", diff(Some(&old), &new));
+    assert!(shown.contains("/srv/vmail") && !shown.contains("(secret)"), "{shown}");
+}
+
+#[test]
 fn two_sets_are_compared_by_kind_and_name() {
     let (old, mut new) = (object(MAIL), object(MAIL));
     let mut gone = object(MAIL);

@@ -2,13 +2,20 @@
 
 use super::{Item, World};
 use crate::finding::{Finding, Severity};
-use model::plan_rules::{Misstep, Rule, missteps};
+use model::{
+    plan_rules::{Misstep, Rule, missteps},
+    recovery_plan::PlanStep,
+};
 
 /// A finding for each broken rule of this kind, in each plan.
 pub fn report(world: &World<'_>, code: &'static str, rule: Rule, findings: &mut Vec<Finding>) {
     let scenarios = world.scenarios_by_name();
     for (item, plan) in world.plans() {
-        if (0..plan.steps.len()).any(|n| item.is_bad(&format!("/spec/steps/{n}"))) {
+        let unclear = |(n, step): (usize, &PlanStep)| {
+            let pointer = format!("/spec/steps/{n}");
+            item.is_bad(&pointer) || step.action().is_none() && item.is_bad_within(&pointer)
+        };
+        if plan.steps.iter().enumerate().any(unclear) {
             continue; // a step that does not say what to do may be any of them
         }
         let scenario = scenarios.get(plan.scenario.as_str()).copied();

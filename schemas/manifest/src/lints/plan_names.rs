@@ -12,9 +12,10 @@ pub const LINT: Lint = Lint { code: "DR0231", check };
 
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let scenarios = world.scenarios_by_name();
+    let mut suggested = 0;
     for (item, plan) in world.plans() {
         if let Some((other, scenario)) = scenarios.get(plan.scenario.as_str()) {
-            steps(item, plan, &Known::of(other, scenario), findings);
+            steps(item, plan, &Known::of(other, scenario), &mut suggested, findings);
         }
     }
 }
@@ -40,10 +41,14 @@ impl<'a> Known<'a> {
     }
 }
 
-fn steps(item: &Item, plan: &RecoveryPlanSpec, known: &Known<'_>, findings: &mut Vec<Finding>) {
+fn steps(item: &Item, plan: &RecoveryPlanSpec, known: &Known<'_>, suggested: &mut usize, findings: &mut Vec<Finding>) {
     let mut look = |what: &str, name: &str, among: &[&str], pointer: String, at: &str| {
         if !among.contains(&name) {
-            findings.extend(missing(item, known, what, name, among, &pointer, at));
+            *suggested += 1;
+            let near = (*suggested <= suggest::SUGGESTED_MAX).then(|| suggest::closest(name, among.iter().copied()));
+            let finding = missing(item, known, what, (name, near.flatten()), &pointer, at);
+            findings
+                .extend(finding.map(|f| f.note(format!("{what}s of {}: {}", known.item.name, suggest::names(among)))));
         }
     };
     for (n, step) in plan.steps.iter().enumerate() {
@@ -86,18 +91,15 @@ fn missing(
     item: &Item,
     known: &Known<'_>,
     what: &str,
-    name: &str,
-    among: &[&str],
+    (name, near): (&str, Option<&str>),
     pointer: &str,
     at: &str,
 ) -> Option<Finding> {
     let place = item.place(pointer);
     let finding = place.error(LINT.code, format!("{} has no {what} {}", known.item.name, quoted(name)))?;
-    let finding = match (suggest::closest(name, among.iter().copied()), place.span()) {
+    let finding = match (near, place.span()) {
         (Some(meant), Some(span)) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
         _ => finding.label(format!("no such {what}")),
     };
-    let list = if among.is_empty() { "none".to_owned() } else { among.join(", ") };
-    let finding = known.item.place(at).as_context(finding, "of this scenario");
-    Some(finding.note(format!("{what}s of {}: {list}", known.item.name)))
+    Some(known.item.place(at).as_context(finding, "of this scenario"))
 }

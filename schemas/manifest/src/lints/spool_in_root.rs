@@ -22,23 +22,13 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let usable = |r: &&Root<'_>| r.path.starts_with('/') && (2..4096).contains(&r.path.len()) && !r.host.is_empty();
     all.iter().filter(usable).for_each(|root| index.add(root));
     for (item, spec) in world.scenarios() {
-        let own = roots(item, spec);
         let spools = std::iter::once(&spec.primary.spool).chain(spec.replicas.iter().map(|replica| &replica.spool));
         for ((_, host, at), spool) in members(spec).into_iter().zip(spools) {
-            match &spool.directory {
-                Some(directory) => findings.extend(written(
-                    item,
-                    child(&child(&at, "spool"), "directory"),
-                    directory,
-                    index.meets(host, directory),
-                )),
-                None => {
-                    let list = child(&at, "roots") + "/";
-                    let here = own.iter().filter(|root| root.pointer.starts_with(&list));
-                    findings.extend(here.filter_map(state));
-                }
-            }
+            let directory = spool.directory.as_deref();
+            let pointer = || child(&child(&at, "spool"), "directory");
+            findings.extend(directory.and_then(|d| written(item, pointer(), d, index.meets(host, d))));
         }
+        findings.extend(roots(item, spec).iter().filter_map(state));
     }
 }
 
@@ -54,19 +44,23 @@ fn written(item: &Item, pointer: String, directory: &str, root: Option<&Root<'_>
         .item
         .place(root.pointer.clone())
         .value_as_context(finding, format!("replicated root {}", quoted(root.name)));
-    Some(finding.help(format!("move it out, or leave `directory` out for {STATE_DIRECTORY}/spool/{}", item.name)))
+    // Where the root itself stands in the agent's state, the default would be no better.
+    let in_state = lies_in(root.path, STATE_DIRECTORY) || lies_in(STATE_DIRECTORY, root.path);
+    Some(match in_state {
+        true => finding.help("move one out of the other"),
+        false => finding.help("move it out, or leave `directory` out: it lies in the agent's state directory then"),
+    })
 }
 
-/// Without a directory the spool lies in the agent's state, which may be elsewhere: only a warning.
+/// An agent's state, spools without a directory included, may be elsewhere: only a warning.
 fn state(root: &Root<'_>) -> Option<Finding> {
-    if !lies_in(STATE_DIRECTORY, root.path) || root.path == "/" {
-        return None;
-    }
-    let finding = root.item.place(root.pointer.clone()).error(LINT.code, "the agent's own state lies inside a root")?;
-    Some(
-        finding
-            .severity(Severity::Warning)
-            .label(format!("holds {STATE_DIRECTORY}"))
-            .help("replicate the directories with data, or give the agent another `--state`"),
-    )
+    let (message, label) = match root.path {
+        "/" => return None,
+        path if lies_in(STATE_DIRECTORY, path) => ("the agent's own state lies inside a root", "holds"),
+        path if lies_in(path, STATE_DIRECTORY) => ("a root lies where the agent keeps its own state", "lies in"),
+        _ => return None,
+    };
+    let finding = root.item.place(root.pointer.clone()).error(LINT.code, message)?.severity(Severity::Warning);
+    let finding = finding.label(format!("{label} {STATE_DIRECTORY}"));
+    Some(finding.help("replicate the directories with data, or give the agent another `stateDirectory` in agent.yaml"))
 }

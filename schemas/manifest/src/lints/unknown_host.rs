@@ -7,9 +7,6 @@ use std::collections::BTreeSet;
 
 pub const LINT: Lint = Lint { code: "DR0201", check };
 
-/// Most suggestions that are looked for: no more findings are shown.
-const SUGGESTED_MAX: usize = 50;
-
 fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
     let here = world.items.iter().filter(|item| item.kind == model::Kind::Host).map(|item| item.name.as_str());
     let here: Vec<&str> = here.filter(|name| !name.is_empty()).collect();
@@ -24,21 +21,13 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             let place = item.place(child(&at, "host"));
             let Some(finding) = place.error(LINT.code, format!("no Host named {}", quoted(host))) else { continue };
             suggested += 1;
-            let near = (suggested <= SUGGESTED_MAX).then(|| suggest::closest(host, known.iter().copied())).flatten();
+            let near =
+                (suggested <= suggest::SUGGESTED_MAX).then(|| suggest::closest(host, known.iter().copied())).flatten();
             let finding = match (near, place.span()) {
                 (Some(meant), Some(span)) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
                 _ => finding.label("no such Host"),
             };
-            findings.push(finding.note(format!("Hosts in these files: {}", names(&here))));
+            findings.push(finding.note(format!("Hosts in these files: {}", suggest::names(&here))));
         }
-    }
-}
-
-fn names(hosts: &[&str]) -> String {
-    const LISTED: usize = 20;
-    match hosts.len().checked_sub(LISTED) {
-        _ if hosts.is_empty() => "none".to_owned(),
-        Some(more @ 1..) => format!("{} and {more} more", hosts[..LISTED].join(", ")),
-        _ => hosts.join(", "),
     }
 }

@@ -29,6 +29,12 @@ impl Item {
         let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
         above.chain([pointer]).any(|pointer| self.bad.contains(pointer))
     }
+
+    /// Whether a value below `pointer` is wrong.
+    pub fn is_bad_within(&self, pointer: &str) -> bool {
+        let below = child(pointer, "");
+        self.bad.range(below.clone()..).next().is_some_and(|bad| bad.starts_with(&below))
+    }
 }
 
 /// The whole set, and what is stored already.

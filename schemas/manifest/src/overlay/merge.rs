@@ -7,6 +7,7 @@ use crate::{
     tree::{Entry, Node, Shape, child},
 };
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// The field that takes an item of a list out.
 pub const REMOVE: &str = "$remove";
@@ -16,7 +17,7 @@ const IDENTITY: [&str; 3] = ["/apiVersion", "/kind", "/metadata/name"];
 
 /// Merges `over` into `base`; both have spans of the file `file`. Answers what cannot be carried out.
 pub fn merge(file: usize, base: &mut Node, over: Node) -> Vec<Finding> {
-    let mut merging = Merging { file, findings: Vec::new() };
+    let mut merging = Merging { file, findings: Vec::new(), suggested: 0 };
     merging.tree("", base, over);
     merging.findings
 }
@@ -24,6 +25,8 @@ pub fn merge(file: usize, base: &mut Node, over: Node) -> Vec<Finding> {
 struct Merging {
     file: usize,
     findings: Vec<Finding>,
+    /// How many names another one was looked for.
+    suggested: usize,
 }
 
 impl Merging {
@@ -69,7 +72,7 @@ impl Merging {
 
     /// Items are matched by name; new ones come last. One without a name is added as well: the schema says why not.
     fn items(&mut self, pointer: &str, items: &mut Vec<Node>, said: Vec<Node>) {
-        for item in said {
+        for item in self.once(pointer, said) {
             let known = name(&item).and_then(|name| items.iter().position(|other| self::name(other) == Some(name)));
             let below = child(pointer, known.unwrap_or(items.len()));
             match (removal(&item), known) {
@@ -87,6 +90,36 @@ impl Merging {
                 }
             }
         }
+    }
+
+    /// The items without those whose name is there already. One that is removed may be written anew.
+    fn once(&mut self, pointer: &str, said: Vec<Node>) -> Vec<Node> {
+        let mut seen: HashMap<String, Span> = HashMap::new();
+        let mut first = |item: &Node| {
+            let entry = item.entry("name").filter(|_| removal(item).is_none_or(|mark| !is_true(&mark.node)))?;
+            let (name, span) = (entry.node.string()?, entry.node.span.clone());
+            let known = seen.get(name).cloned();
+            seen.entry(name.to_owned()).or_insert_with(|| span.clone());
+            Some((name.to_owned(), span, known?))
+        };
+        let mut once = Vec::with_capacity(said.len());
+        for item in said {
+            match first(&item) {
+                Some((name, span, first)) => self.again(pointer, &name, span, first),
+                None => once.push(item),
+            }
+        }
+        once
+    }
+
+    fn again(&mut self, pointer: &str, name: &str, span: Span, first: Span) {
+        let message = format!("the name {} is used twice in this list", quoted(name));
+        self.findings.push(
+            Finding::error("DR0204", self.file, span, message)
+                .label("again here")
+                .context(self.file, first, "first here")
+                .at(pointer),
+        );
     }
 
     /// A value that the base does not have: there is nothing in it to be removed.
@@ -122,10 +155,12 @@ impl Merging {
             let names: Vec<&str> = known.iter().filter_map(self::name).collect();
             let span = item.entry("name").map_or(item.span.clone(), |entry| entry.node.span.clone());
             let finding = finding(&span, format!("{list} has no item {} that could be removed", quoted(name)));
-            match suggest::closest(name, names.iter().copied()) {
+            self.suggested += 1;
+            let few = self.suggested <= suggest::SUGGESTED_MAX;
+            match few.then(|| suggest::closest(name, names.iter().copied())).flatten() {
                 Some(meant) => finding.label(format!("did you mean `{meant}`?")).fix(false, span, meant),
                 None if names.is_empty() => finding.label("the list has no items"),
-                None => finding.label("no such item").note(format!("items: {}", names.join(", "))),
+                None => finding.label("no such item").note(format!("items: {}", suggest::names(&names))),
             }
         } else if at.is_none() {
             finding(&mark.key_span, format!("`{REMOVE}` without a `name`")).label("which item?")
@@ -156,8 +191,10 @@ impl Merging {
     }
 }
 
+/// Whether a list has parts with names. A value that comes from a parameter is written as an object and is none.
 fn has_objects(items: &[Node]) -> bool {
-    items.iter().any(|item| matches!(item.shape, Shape::Map(_)))
+    let given = |item: &Node| item.map().len() == 1 && item.entry("fromParameter").is_some();
+    items.iter().any(|item| matches!(item.shape, Shape::Map(_)) && !given(item))
 }
 
 fn name(item: &Node) -> Option<&str> {

@@ -98,6 +98,30 @@ spec:
 }
 
 #[test]
+fn a_command_with_a_parameter_is_replaced_as_a_whole() {
+    let plan = |command: &str| {
+        let steps = format!("spec:\n  steps: [{{name: tell, run: {{command: {command}}}}}]\n");
+        partial("RecoveryPlan", "mail-switchover", &steps)
+    };
+    for (base, over, result) in [
+        ("[tell, {fromParameter: whom}]", "[say, {fromParameter: what}]", r#"["say",{"fromParameter":"what"}]"#),
+        ("[tell, {fromParameter: whom}]", "[say]", r#"["say"]"#),
+        ("[tell, them]", "[say, {fromParameter: what}]", r#"["say",{"fromParameter":"what"}]"#),
+    ] {
+        let root = |text: &str| crate::tree::documents(0, &plan(text), &mut Vec::new()).remove(0).root;
+        let mut merged = root(base);
+        assert_eq!(super::merge(0, &mut merged, root(over)), []);
+        assert_eq!(merged.value().pointer("/spec/steps/0/run/command").unwrap().to_string(), result);
+    }
+}
+
+#[test]
+fn an_item_is_removed_and_written_anew() {
+    let anew = "spec:\n  primary:\n    roots: [{name: queue, $remove: true}, {name: queue, path: /queue}]\n";
+    assert_eq!(merged(&partial("Scenario", "mail", anew)).primary.roots[1].path, "/queue");
+}
+
+#[test]
 fn an_item_is_removed_by_its_name() {
     let removal = "spec:\n  primary:\n    roots: [{name: queue, $remove: true}]\n  replicas:\n    - name: dublin\n      roots: [{name: queue, $remove: true}]\n";
     let spec = merged(&partial("Scenario", "mail", removal));
@@ -167,6 +191,22 @@ fn what_an_overlay_cannot_do_is_said() {
             "over.yaml:6:23: error[DR0703] `commands` has no item `x` that could be removed: the list has no items",
         ),
         (
+            partial(
+                "Scenario",
+                "mail",
+                "spec:\n  primary:\n    roots: [{name: queue, path: /x}, {name: queue, path: /y}]\n",
+            ),
+            "over.yaml:6:45: error[DR0204] the name `queue` is used twice in this list: again here",
+        ),
+        (
+            partial(
+                "Scenario",
+                "mail",
+                "spec:\n  monitoring:\n    checks: [{name: x, tcp: {port: 25}}, {name: x, tcp: {port: 26}}]\n",
+            ),
+            "over.yaml:6:49: error[DR0204] the name `x` is used twice in this list: again here",
+        ),
+        (
             format!("{}---\n{}", partial("Host", "mx1", "spec: {}\n"), partial("Host", "mx1", "spec: {}\n")),
             "over.yaml:8:18: error[DR0203] the overlay changes Host `mx1` twice: again here",
         ),
@@ -194,7 +234,8 @@ fn every_value_says_where_it_comes_from() {
         "spec:\n  primary:\n    spool: {maxSize: 81920MiB}\n    roots: [{name: queue, exclude: [x]}]\n",
     );
     let (set, files) = layered(&overlay);
+    let places = crate::render::Places::new(&files);
     let scenario = set.objects.iter().find(|located| located.object.name() == "mail").unwrap();
-    insta::assert_snapshot!("origin", write_document(&parts(scenario, &files, false), true));
-    insta::assert_snapshot!("origin_and_defaults", write_document(&parts(scenario, &files, true), true));
+    insta::assert_snapshot!("origin", write_document(&parts(scenario, &places, false), true));
+    insta::assert_snapshot!("origin_and_defaults", write_document(&parts(scenario, &places, true), true));
 }

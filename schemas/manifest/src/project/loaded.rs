@@ -6,6 +6,7 @@ use crate::{
     finding::{Finding, sort},
     lint_settings::LintSettings,
     read::{Located, Set, Surroundings, read_layers},
+    render::Places,
     write::document,
 };
 use std::{collections::HashMap, path::PathBuf};
@@ -91,6 +92,7 @@ pub fn read_loaded(loaded: &Loaded, surroundings: &Surroundings) -> Set {
 pub fn composed(loaded: &Loaded, set: &Set) -> Vec<(String, String)> {
     let mut objects: HashMap<usize, Vec<&Located>> = HashMap::new();
     set.objects.iter().for_each(|located| objects.entry(located.file).or_default().push(located));
+    let places = Places::new(&loaded.files);
     let base = loaded.files.iter().take(loaded.overlay_from).enumerate();
     base.map(|(file, (path, text))| {
         let own = objects.get(&file).map(Vec::as_slice).unwrap_or_default();
@@ -98,7 +100,7 @@ pub fn composed(loaded: &Loaded, set: &Set) -> Vec<(String, String)> {
         let Some(name) = loaded.overlay.as_ref().filter(|_| changed) else {
             return (path.clone(), text.clone());
         };
-        let documents = own.iter().map(|located| document(&canonical::parts(located, &loaded.files, false), false));
+        let documents = own.iter().map(|located| document(&canonical::parts(located, &places, false), false));
         // The lines are not those of the file any more.
         (format!("{path} (overlay {name})"), documents.collect::<Vec<_>>().join("---\n"))
     })

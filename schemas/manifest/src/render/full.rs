@@ -2,6 +2,7 @@
 
 use super::report::{Format, Report};
 use crate::{
+    credential,
     escape::{escape, is_deceptive},
     finding::{Context, Finding, Severity, Span},
 };
@@ -24,7 +25,7 @@ const WIDTH: usize = 140;
 pub fn full<P: AsRef<str>, T: AsRef<str>>(findings: &[Finding], files: &[(P, T)], color: bool, ascii: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH);
-    let sources = Sources::new(findings, files);
+    let sources = Sources::new(files);
     let mut text = String::new();
     for finding in findings.iter().take(SHOWN_MAX) {
         text.push_str(&one(finding, &sources, &renderer, ascii));
@@ -67,8 +68,6 @@ type Mark<'a> = (AnnotationKind, &'a Span, String);
 /// The files as they may be shown, each made ready when it is first needed.
 struct Sources<'a> {
     files: Vec<(&'a str, &'a str, OnceCell<Source>)>,
-    /// Values that are not shown.
-    secrets: Vec<(usize, &'a Span)>,
 }
 
 /// A file as it may be shown: as long as the file itself, byte for byte.
@@ -79,16 +78,13 @@ struct Source {
 }
 
 impl<'a> Sources<'a> {
-    fn new<P: AsRef<str>, T: AsRef<str>>(findings: &'a [Finding], files: &'a [(P, T)]) -> Self {
-        let files = files.iter().map(|(path, text)| (path.as_ref(), text.as_ref(), OnceCell::new())).collect();
-        let secrets = findings.iter().filter(|finding| finding.code == "DR0501");
-        Self { files, secrets: secrets.map(|finding| (finding.file, &finding.span)).collect() }
+    fn new<P: AsRef<str>, T: AsRef<str>>(files: &'a [(P, T)]) -> Self {
+        Self { files: files.iter().map(|(path, text)| (path.as_ref(), text.as_ref(), OnceCell::new())).collect() }
     }
 
     fn source(&self, index: usize) -> Option<(&'a str, &Source)> {
         let (path, text, source) = self.files.get(index)?;
-        let secrets = self.secrets.iter().filter(|(file, _)| *file == index).map(|(_, span)| *span);
-        Some((path, source.get_or_init(|| Source::new(text, secrets))))
+        Some((path, source.get_or_init(|| Source::new(text))))
     }
 
     /// The lines from the first mark to the last: the renderer reads all it is given.
@@ -112,11 +108,12 @@ impl<'a> Sources<'a> {
 }
 
 impl Source {
-    fn new<'s>(text: &str, secrets: impl Iterator<Item = &'s Span>) -> Self {
+    /// Whatever is found or accepted, a secret in the file is not shown.
+    fn new(text: &str) -> Self {
         // What stands before the first character is no part of the first line.
         let first = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
         let mut shown = harmless(text);
-        for span in secrets {
+        for span in credential::spans(text) {
             let Some(secret) = shown.get(span.clone()) else { continue };
             let stars = |c: char| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) };
             let stars: String = secret.chars().map(stars).collect();

@@ -25,12 +25,17 @@ impl<'a> Lines<'a> {
         Self { text, starts: std::iter::once(first).chain(ends).collect() }
     }
 
+    /// The line alone: the column is counted from its start, which may be far.
+    fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset.min(self.text.len())).max(1)
+    }
+
     fn position(&self, offset: usize) -> Position {
         let mut end = offset.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let line = self.starts.partition_point(|start| *start <= end).max(1);
+        let line = self.line(end);
         let before = self.text.get(self.starts[line - 1]..end).unwrap_or_default();
         Position { line, column: before.chars().count() + 1 }
     }
@@ -53,6 +58,12 @@ impl<'a> Places<'a> {
     pub fn position(&self, file: usize, offset: usize) -> Position {
         let Some((_, text, lines)) = self.files.get(file) else { return Position { line: 1, column: 1 } };
         lines.get_or_init(|| Lines::new(text)).position(offset)
+    }
+
+    /// The line alone, in a time that does not grow with its length.
+    pub fn line(&self, file: usize, offset: usize) -> usize {
+        let Some((_, text, lines)) = self.files.get(file) else { return 1 };
+        lines.get_or_init(|| Lines::new(text)).line(offset)
     }
 
     /// Where it begins, and where it has ended.

@@ -255,7 +255,12 @@ impl Checker<'_> {
         let finding = |message: String| Finding::error("DR0105", self.file, span.clone(), message);
         let label = format!("this is {}", node.what());
         if let Some(quantity) = Quantity::of(schema) {
-            return finding(format!("{name} must be {}", quantity.what())).label(label);
+            let finding = finding(format!("{name} must be {}", quantity.what())).label(label);
+            return match node.text() {
+                // The only number without a unit that is one.
+                Some("0") => finding.help("write \"0\", in quotes").fix(true, span.clone(), "\"0\""),
+                _ => finding,
+            };
         }
         match (wanted, node.is_scalar()) {
             ("string", true) => {
@@ -299,9 +304,11 @@ impl Checker<'_> {
     }
 
     /// Whether an item says what to do in words that the schema does not know: they have a finding of their own.
-    fn tells_another(&self, item: &Node, pointer: &str) -> bool {
+    fn tells_another(&self, item: &Node, pointer: &str, keys: &[&str]) -> bool {
         let known = shape::subschema(self.schema, pointer).map(shape::fields).unwrap_or_default();
-        item.map().iter().any(|entry| !known.contains(&entry.key.as_str()) && matches!(entry.node.shape, Shape::Map(_)))
+        let means_one = |entry: &Entry| suggest::closest(&entry.key, keys.iter().copied()).is_some();
+        let mut unknown = item.map().iter().filter(|entry| !known.contains(&entry.key.as_str()));
+        unknown.any(|entry| matches!(entry.node.shape, Shape::Map(_)) || means_one(entry))
     }
 
     fn one_of(&self, item: &Node, pointer: &str, what: &str, keys: &[&str]) -> Option<Finding> {
@@ -309,11 +316,9 @@ impl Checker<'_> {
             return None;
         }
         let present: Vec<&Entry> = item.map().iter().filter(|e| keys.contains(&e.key.as_str())).collect();
-        let near_miss =
-            |e: &Entry| !["name"].contains(&e.key.as_str()) && suggest::closest(&e.key, keys.iter().copied()).is_some();
         match present.as_slice() {
             [_] => None,
-            [] if item.map().iter().any(near_miss) || self.tells_another(item, pointer) => None,
+            [] if self.tells_another(item, pointer, keys) => None,
             [] => {
                 let span = self.root.spot(pointer)?;
                 let message = format!("this {what} does not say what to do");

@@ -17,6 +17,8 @@ use std::collections::HashMap;
 pub const NODES_MAX: usize = 200_000;
 /// Most levels of lists and maps.
 pub const DEPTH_MAX: usize = 64;
+/// Most bytes of text that anchors and aliases repeat in one file.
+pub const REPEATED_MAX: usize = 4 << 20;
 /// Most fields of one object; what people write has a dozen, labels a few more.
 pub const FIELDS_MAX: usize = 1_000;
 
@@ -24,6 +26,8 @@ pub const FIELDS_MAX: usize = 1_000;
 #[derive(Default)]
 pub struct Limits {
     nodes: usize,
+    /// Bytes of text in copies.
+    repeated: usize,
 }
 
 /// A list or map whose end has not been seen.
@@ -98,8 +102,8 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span);
                 let node = self.scalar(&text, style, place);
-                self.keep_anchor(anchor, &node);
                 self.count(1, &node.span)?;
+                self.keep_anchor(anchor, &node)?;
                 Ok(self.add(node))
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -110,7 +114,7 @@ impl<'a> Builder<'a> {
                 self.refuse_tag(tag.is_some(), &span);
                 self.begin(place, anchor, Partial::Map { entries: Vec::new(), key: None })
             }
-            Event::SequenceEnd | Event::MappingEnd => Ok(self.end(place)),
+            Event::SequenceEnd | Event::MappingEnd => self.end(place),
             Event::Alias(id) => self.alias(id, place),
             _ => Ok(None),
         }
@@ -175,10 +179,24 @@ impl<'a> Builder<'a> {
         if self.limits.nodes <= NODES_MAX {
             return Ok(());
         }
+        self.too_much(span, format!("more than {NODES_MAX} values in one file"))
+    }
+
+    /// Counts what is there once more: all values in it, and their text.
+    fn count_copy(&mut self, node: &Node, span: &Span) -> Result<(), ()> {
+        self.count(node.size(), span)?;
+        self.limits.repeated = self.limits.repeated.saturating_add(node.bytes());
+        if self.limits.repeated <= REPEATED_MAX {
+            return Ok(());
+        }
+        self.too_much(span, format!("more than {REPEATED_MAX} bytes of text are repeated in one file"))
+    }
+
+    fn too_much(&mut self, span: &Span, message: String) -> Result<(), ()> {
         self.report(
-            Finding::error("DR0009", self.file, span.clone(), format!("more than {NODES_MAX} values in one file"))
+            Finding::error("DR0009", self.file, span.clone(), message)
                 .label("the file is read up to here")
-                .help("split it into several files; an alias counts at every use"),
+                .help("split it into several files; what has an anchor counts twice, and again at every alias"),
         );
         Err(())
     }
@@ -198,36 +216,39 @@ impl<'a> Builder<'a> {
         Err(())
     }
 
-    fn end(&mut self, span: Span) -> Option<Node> {
-        let open = self.open.pop()?;
+    fn end(&mut self, span: Span) -> Result<Option<Node>, ()> {
+        let Some(open) = self.open.pop() else { return Ok(None) };
         let shape = match open.node {
             Partial::List(items) => Shape::List(items),
             Partial::Map { entries, .. } => Shape::Map(entries),
         };
         let end = if span.end > span.start { span.end } else { open.end };
         let node = Node { span: open.start..end.max(open.start), shape, spoilt: false };
-        self.keep_anchor(open.anchor, &node);
-        self.add(node)
+        self.keep_anchor(open.anchor, &node)?;
+        Ok(self.add(node))
     }
 
-    fn keep_anchor(&mut self, anchor: usize, node: &Node) {
+    /// Keeps a copy, which is counted: anchors within anchors would multiply.
+    fn keep_anchor(&mut self, anchor: usize, node: &Node) -> Result<(), ()> {
         if anchor != 0 {
+            self.count_copy(node, &node.span)?;
             self.anchors.insert(anchor, node.clone());
         }
+        Ok(())
     }
 
     fn alias(&mut self, id: usize, span: Span) -> Result<Option<Node>, ()> {
-        let Some(target) = self.anchors.get(&id) else {
+        let Some(mut node) = self.anchors.remove(&id) else {
             self.report(
                 Finding::error("DR0001", self.file, span, "an alias within what it stands for").label("has no end"),
             );
             return Err(());
         };
-        let (size, depth, mut node) = (target.size(), target.depth(), target.clone());
-        self.count(size, &span)?;
-        if self.open.len() + depth > DEPTH_MAX {
+        self.count_copy(&node, &span)?;
+        if self.open.len() + node.depth() > DEPTH_MAX {
             self.too_deep(span.clone())?;
         }
+        self.anchors.insert(id, node.clone());
         node.span = span;
         Ok(self.add(node))
     }

@@ -5,6 +5,7 @@ use super::{
     build::{Builder, DEPTH_MAX, Limits},
 };
 use crate::{
+    credential::{Secret, secrets},
     escape,
     finding::{Edit, Finding, Fix},
 };
@@ -17,6 +18,8 @@ pub const FILE_SIZE_MAX: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     pub root: Node,
+    /// What in it looks like a secret and is not shown.
+    pub secrets: Vec<Secret>,
 }
 
 /// Parses the text of one file. Documents without content are left out.
@@ -30,52 +33,91 @@ pub fn documents(file: usize, text: &str, findings: &mut Vec<Finding>) -> Vec<Do
     }
     characters(file, text, findings);
     let mut limits = Limits::default();
-    starts(text).windows(2).filter_map(|ends| document(file, text, ends[0]..ends[1], &mut limits, findings)).collect()
+    starts(text).windows(2).flat_map(|ends| part(file, text, ends[0]..ends[1], &mut limits, findings)).collect()
 }
 
-/// Where documents begin, and the end of the text. `---` at the start of a line always begins one.
+/// Where documents begin, and the end of the text. `---` at the start of a line always begins one, unless only
+/// directives stand before it; `...` always ends one.
 fn starts(text: &str) -> Vec<usize> {
-    let marker = |line: &str| {
-        line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
-    };
     let (mut offset, mut found) = (0, vec![0]);
-    for line in text.split_inclusive('\n') {
-        if offset > 0 && marker(line) {
+    let mut head = Head::default();
+    for line in lines(text) {
+        if is_marker(line, "---") && offset > 0 && !head.directives {
             found.push(offset);
         }
+        head.take(line);
         offset += line.len();
+        if is_marker(line, "...") {
+            found.push(offset);
+            head = Head::default();
+        }
     }
     found.push(text.len());
     found
 }
 
-fn document(
+/// Lines with their ends, which YAML lets be `\n`, `\r\n` or `\r`.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end =
+            rest.find(['\n', '\r']).map_or(rest.len(), |at| at + if rest[at..].starts_with("\r\n") { 2 } else { 1 });
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
+fn is_marker(line: &str, marker: &str) -> bool {
+    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
+
+/// What stands above a document.
+#[derive(Default)]
+struct Head {
+    ended: bool,
+    /// Whether directives wait for the `---` that belongs to them.
+    directives: bool,
+}
+
+impl Head {
+    fn take(&mut self, line: &str) {
+        let line = line.trim_start_matches('\u{FEFF}');
+        if line.starts_with('%') && !self.ended {
+            self.directives = true;
+        } else if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
+            *self = Self { ended: true, directives: false };
+        }
+    }
+}
+
+/// The documents of a part of the text: one, unless its ends were seen otherwise here than by the parser.
+fn part(
     file: usize,
     text: &str,
     range: std::ops::Range<usize>,
     limits: &mut Limits,
     findings: &mut Vec<Finding>,
-) -> Option<Document> {
-    let part = text.get(range.clone())?;
+) -> Vec<Document> {
+    let Some(part) = text.get(range.clone()) else { return Vec::new() };
     let bom = if range.start == 0 && part.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
     let (part, base) = (&part[bom..], range.start + bom);
     let mut builder = Builder::new(file, text, base, limits, findings);
-    let mut root = None;
+    let mut roots = Vec::new();
     for event in Parser::new_from_str(part) {
         match event {
             Ok((event, span)) => match builder.take(event, span) {
-                Ok(None) => {}
-                Ok(Some(node)) => root = root.or(Some(node)),
-                Err(()) => return None,
+                Ok(root) => roots.extend(root),
+                Err(()) => break,
             },
             Err(error) => {
                 let finding = syntax(file, text, base, part, &error);
                 findings.push(finding);
-                return None;
+                break;
             }
         }
     }
-    root.filter(|node| !is_empty(node)).map(|root| Document { root })
+    roots.into_iter().filter(|node| !is_empty(node)).map(|root| Document { secrets: secrets(&root), root }).collect()
 }
 
 fn is_empty(node: &Node) -> bool {
@@ -96,11 +138,22 @@ fn syntax(file: usize, text: &str, base: usize, part: &str, error: &ScanError) -
         return Finding::error("DR0009", file, start..end, message).label("far too many levels");
     }
     let reason = error.info();
-    let finding = Finding::error("DR0001", file, start..end, "this is not YAML").label(escape::escape(&reason));
-    match text[start..].starts_with('\t') {
-        true => finding.help("indent with spaces; YAML does not allow tabs there"),
-        false => finding,
+    let finding = |span, label| Finding::error("DR0001", file, span, "this is not YAML").label(label);
+    match tab(&text[..base + part.len()], base + in_part).filter(|_| reason.contains("tab")) {
+        Some(tab) => finding(tab..tab + 1, "a tab".into()).help("indent with spaces; YAML does not allow tabs there"),
+        None => finding(start..end, escape::escape(&reason)),
     }
+}
+
+/// The first tab in an indentation, from the line of a place on: the parser names where the value before it began.
+fn tab(text: &str, from: usize) -> Option<usize> {
+    let mut offset = text[..from].rfind(['\n', '\r']).map_or(0, |end| end + 1);
+    lines(&text[offset..]).find_map(|line| {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let found = line[..indent].find('\t').filter(|_| !line.trim().is_empty()).map(|at| offset + at);
+        offset += line.len();
+        found
+    })
 }
 
 /// Refuses characters that cannot be seen, wherever they stand: also a comment can deceive its reader.

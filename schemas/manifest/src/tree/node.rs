@@ -133,6 +133,15 @@ impl Node {
         }
     }
 
+    /// How many bytes of text there are in it, keys included.
+    pub fn bytes(&self) -> usize {
+        match &self.shape {
+            Shape::Scalar { text, .. } => text.len(),
+            Shape::List(items) => items.iter().map(Node::bytes).sum(),
+            Shape::Map(entries) => entries.iter().map(|e| e.key.len() + e.node.bytes()).sum(),
+        }
+    }
+
     /// How many levels of lists and maps there are in it.
     pub fn depth(&self) -> usize {
         match &self.shape {

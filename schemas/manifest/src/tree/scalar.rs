@@ -64,8 +64,13 @@ fn base_sixty(text: &str) -> bool {
     first && rest.all(below_sixty)
 }
 
-/// `1_000`, `+1`, `.5`: what `plain` leaves as text although it looks like a number.
+/// `1_000`, `+1`, `.5`, `.5e+3`: what `plain` leaves as text although it looks like a number.
 fn decimal(text: &str) -> bool {
+    let (text, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    if exponent.is_empty() || !exponent.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
     let known = |b: u8| b.is_ascii_digit() || matches!(b, b'_' | b'.');
     let whole = text.bytes().all(known) && text.bytes().filter(|b| *b == b'.').count() <= 1;
     whole && text.bytes().any(|b| b.is_ascii_digit()) && !text.starts_with('_')
@@ -116,6 +121,8 @@ mod tests {
             ("1_000", "a number"),
             ("+1", "a number"),
             (".5", "a number"),
+            (".5e+3", "a number"),
+            ("+1.5E-3", "a number"),
             ("-.inf", "a number"),
             ("22:30", "a number in base 60"),
             ("190:20:30.15", "a number in base 60"),
@@ -138,6 +145,9 @@ mod tests {
             "_",
             ".",
             "1.2.3",
+            ".5e",
+            "1e3x",
+            "e3",
             "2026-11",
             "2026-11-20-x",
             "0xyz",

@@ -36,6 +36,52 @@ fn places_are_bytes_of_the_whole_file() {
 }
 
 #[test]
+fn every_document_of_a_file_is_read() {
+    let names = |text: &str| {
+        let (documents, findings) = parse(text);
+        assert_eq!(findings, [], "{text:?}");
+        documents.iter().map(|document| document.root.value()["a"].to_string()).collect::<String>()
+    };
+    for text in [
+        "a: 1\n---\na: 2\n",
+        "a: 1\n...\na: 2\n",
+        "a: 1\n...\n---\na: 2\n...\n",
+        "a: 1\r---\ra: 2\r",
+        "a: 1\r...\ra: 2",
+        "a: 1\r\n---\r\na: 2\r\n",
+        "%YAML 1.2\n---\na: 1\n---\na: 2\n",
+        "\u{feff}# first\n%YAML 1.2\n\n---\na: 1\n...\n%YAML 1.2\n# second\n---\na: 2\n",
+        "---\n---\na: 1\n--- {a: 2}\n",
+    ] {
+        assert_eq!(names(text), "12", "{text:?}");
+    }
+    assert_eq!(names("a: |\n  x\n\n...\n# end\n"), "\"x\\n\"");
+}
+
+#[test]
+fn a_broken_document_hides_none_behind_its_end_mark() {
+    let (documents, findings) = parse("a: 1\n...\nb: [\n...\nc: 3\n");
+    let keys: Vec<_> = documents.iter().map(|document| document.root.map()[0].key.as_str()).collect();
+    assert_eq!((keys, findings.len()), (vec!["a", "c"], 1));
+}
+
+#[test]
+fn a_tab_in_an_indentation_is_pointed_at() {
+    for text in [
+        "k: é\na:\n\tb: 1\n",
+        "a:\n  b: 1\n\tc: 2\n",
+        "a:\n  b:\n \t- c\n",
+        "a: b\n\tc: 1\n",
+        "x: 1\n---\na:\n\tb: 1\n",
+    ] {
+        let (_, findings) = parse(text);
+        let [finding] = &findings[..] else { panic!("{text:?} {findings:?}") };
+        assert_eq!((finding.code, finding.span.start, finding.span.len()), ("DR0001", text.find('\t').unwrap(), 1));
+        assert!(finding.helps[0].starts_with("indent with spaces"), "{finding:?}");
+    }
+}
+
+#[test]
 fn values_are_those_all_readers_agree_on() {
     let root = only("a: yes\nb: true\nc: 017\nd: 12\ne: '12'\nf: |\n  x\n  y\ng: 1_000\n");
     let value = json!({"a": "yes", "b": true, "c": "017", "d": 12, "e": "12", "f": "x\ny\n", "g": "1_000"});
@@ -48,6 +94,18 @@ fn aliases_stand_for_whole_values() {
     assert_eq!(root.value(), json!({"a": {"b": 1}, "c": {"b": 1}}));
     assert_eq!(found("a: &x [*x]\n"), [("DR0001", "*x")]);
     assert_eq!(found("a: *nowhere\n").len(), 1);
+}
+
+#[test]
+fn anchors_within_anchors_and_repeated_texts_have_an_end() {
+    let head: String = (0..60).map(|n| format!("[&a{n} ")).collect();
+    let nested = format!("{head}[{}]{}", "x,".repeat(20_000), "]".repeat(60));
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a,".repeat(1_000));
+    for text in [nested, text] {
+        let (documents, findings) = parse(&text);
+        assert_eq!(documents, []);
+        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["DR0009"]);
+    }
 }
 
 #[test]
