@@ -52,7 +52,9 @@ fn events_of_one_type_are_listed_and_watched() {
     let controller = FakeController::start();
     let event = |id, kind: &str| EventView { id, kind: kind.into(), severity: "info".into(), ..EventView::default() };
     let all = vec![event(1, "RunStarted"), event(2, "AgentSilent"), event(3, "RunStartedAgain")];
-    controller.json("GET /v1/events", &List::new(all));
+    for asked in ["runstarted", "Run", "RunStarted"] {
+        controller.json(&format!("GET /v1/events?kind={asked}"), &List::new(all.clone()));
+    }
     let ids = |text: &str| -> Vec<u64> {
         let list: List<serde_json::Value> = serde_json::from_str(text).unwrap();
         list.items.iter().map(|item| item["id"].as_u64().unwrap()).collect()

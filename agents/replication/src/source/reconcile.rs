@@ -182,8 +182,9 @@ impl Pass<'_, '_> {
             return Ok(());
         }
         let Some((root, _)) = self.index.path_of(directory)? else {
-            // No root leads to it: what held it is gone, or it and its parent moved into each other.
+            // No root leads to it: what held it is gone, or is found at another place yet, or the two moved into each other.
             self.moved.push(directory);
+            self.pending.lost(Instant::now() + MISPLACED_AGAIN, Item::Scan(directory), Hint::Scan);
             return Ok(());
         };
         if self.roots.held(root).is_none() {

@@ -288,6 +288,7 @@ fn what_could_not_be_read_is_counted_no_more_when_its_directory_is_gone() {
         let dir = lab.root().join("dir");
         fs::create_dir_all(dir.join("closed")).unwrap();
         fs::write(dir.join("f"), "x").unwrap();
+        fs::write(lab.root().join("stays"), "x").unwrap();
         ["f", "closed"].iter().for_each(|name| set_mode(&dir.join(name), 0));
         let source = lab.open();
         barrier(&source);
