@@ -128,6 +128,16 @@ impl HeldRoot {
         }
     }
 
+    /// All it had is gone, whatever else is there now: a source halts from here on, if it had more than one entry.
+    pub fn note_emptied(&self) -> io::Result<()> {
+        let mut record = self.lock();
+        if record.filled && self.side == Side::Source && !record.emptied {
+            record.emptied = true;
+            record.store(&self.state, &self.config)?;
+        }
+        Ok(())
+    }
+
     /// Removals were replicated: a root that is left with a single entry may lose that one too.
     pub fn settle(&self) -> io::Result<()> {
         let mut record = self.lock();

@@ -17,6 +17,7 @@ mod follow;
 mod hot;
 mod known;
 mod link;
+mod lost_all;
 mod mirror;
 mod open;
 mod owed;

@@ -121,6 +121,12 @@ impl Index {
             .collect()
     }
 
+    /// Whether a name in `directory` stands for an object with a number below `oid`.
+    pub fn has_name_of_older(&self, directory: Oid, oid: Oid) -> rusqlite::Result<bool> {
+        let sql = "SELECT EXISTS(SELECT 1 FROM dentry WHERE parent = ?1 AND oid < ?2)";
+        self.prepared(sql)?.query_row((directory.0, oid.0), |row| row.get(0))
+    }
+
     /// How many names a directory has, counted up to `limit`.
     pub fn count_names_in(&self, directory: Oid, limit: u32) -> rusqlite::Result<u32> {
         let sql = "SELECT count(*) FROM (SELECT 1 FROM dentry WHERE parent = ?1 LIMIT ?2)";

@@ -164,6 +164,11 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The changed names, with what each stood for before the batch.
+    pub fn names_before(&self) -> impl Iterator<Item = (Oid, &[u8], Option<Oid>)> {
+        self.before.iter().map(|((parent, name), before)| (*parent, &**name, *before))
+    }
+
     pub fn note_removal(&mut self) {
         self.removals += 1;
     }

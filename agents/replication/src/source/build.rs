@@ -45,7 +45,7 @@ impl Engine {
         let sink = self.sink();
         let limit = self.spool.limits().bytes_max;
         self.index.begin()?;
-        let changes = self.index.changes();
+        let (changes, first_new) = (self.index.changes(), Oid(self.index.facts().next_oid));
         let mut pass = Pass {
             index: &mut self.index,
             captures: &mut self.captures,
@@ -78,7 +78,7 @@ impl Engine {
         pass.remove_orphans()?;
         let removes = pass.batch.removes();
         if removes {
-            self.roots.all_held().try_for_each(|(_, held)| held.root.check())?;
+            pass.check_roots(first_new)?;
         }
         let Pass { batch, .. } = pass;
         let (sink, changed) = commit(&mut self.index, batch, changes)?;

@@ -15,7 +15,7 @@ const LOOK_MAX: Duration = Duration::from_millis(250);
 /// Names that go in a second, at the least, in a burst.
 const GONE_PER_SECOND: u128 = 64;
 /// Names that go for each that comes, at the least, in a burst: who replaces files does not empty a root.
-const GONE_PER_COME: u64 = 4;
+pub(super) const GONE_PER_COME: u64 = 4;
 /// How long any burst is waited for, and one that takes at least one name in `SHARE` of all there are. On a busy disk
 /// `rm -r` takes 700 names a second.
 const HELD: Duration = Duration::from_secs(60);

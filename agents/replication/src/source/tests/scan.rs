@@ -104,6 +104,49 @@ fn emptied(best: Capture, dirs: usize, files: usize, remove: impl FnOnce(&std::p
 }
 
 #[test]
+fn a_root_in_which_something_is_written_while_it_is_emptied_halts_as_well() {
+    let writes = |root: &std::path::Path| {
+        rm_all(root);
+        fs::create_dir(root.join("dir0")).unwrap();
+        ["dir1", "new.log"].iter().for_each(|name| fs::write(root.join(name), "still running").unwrap());
+    };
+    for best in [Capture::Fanotify, Capture::FanotifyDirs, Capture::Poll] {
+        emptied(best, 10, 100, writes);
+    }
+}
+
+#[test]
+fn what_is_renamed_or_replaced_is_not_an_emptied_root() {
+    let lab = Lab::new(Capture::Fanotify);
+    let (root, new) = (lab.root(), lab.dir.path().join("new"));
+    let fill = |at: &std::path::Path| {
+        fs::create_dir_all(at.join("html")).unwrap();
+        fs::write(at.join("html/index"), "x").unwrap();
+    };
+    fill(&root);
+    let source = lab.open();
+    let ready = |what: &str| {
+        barrier(&source);
+        assert_eq!(source.report().roots[0].state, RootState::Ready, "{what}");
+        assert_eq!(differences(&lab.indexed(), &real(&lab.root()), false), Vec::<String>::new());
+    };
+    ready("one directory");
+    fs::remove_dir_all(root.join("html")).unwrap();
+    fill(&root);
+    ready("the same anew");
+    fs::rename(root.join("html"), root.join("site")).unwrap();
+    ready("another name");
+    fs::create_dir(root.join("deeper")).unwrap();
+    fs::rename(root.join("site"), root.join("deeper/site")).unwrap();
+    ready("another place");
+    fill(&new);
+    fs::rename(new.join("html"), root.join("html")).unwrap();
+    ready("one more");
+    fs::remove_dir_all(root.join("deeper")).unwrap();
+    ready("one less");
+}
+
+#[test]
 fn a_root_with_one_directory_at_its_top_is_emptied_and_nothing_is_deleted() {
     emptied(Capture::Fanotify, 1, 2000, rm_all);
 }
