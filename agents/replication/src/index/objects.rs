@@ -133,6 +133,15 @@ impl Index {
         self.prepared(sql)?.query_row((directory.0, limit), |row| row.get(0))
     }
 
+    /// How many names there are below a directory at any depth, counted up to `limit`.
+    pub fn count_names_below(&self, directory: Oid, limit: u32) -> rusqlite::Result<u32> {
+        let sql = "WITH RECURSIVE below(oid) AS (
+                SELECT oid FROM dentry WHERE parent = ?1
+                UNION ALL SELECT dentry.oid FROM dentry JOIN below ON dentry.parent = below.oid)
+            SELECT count(*) FROM (SELECT 1 FROM below LIMIT ?2)";
+        self.prepared(sql)?.query_row((directory.0, limit), |row| row.get(0))
+    }
+
     /// How many names there are in all.
     pub fn count_names(&self) -> rusqlite::Result<u64> {
         self.prepared("SELECT count(*) FROM dentry")?.query_row((), |row| row.get::<_, i64>(0)).map(|n| n as u64)

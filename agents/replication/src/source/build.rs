@@ -5,6 +5,7 @@ use super::{
     batch::{Batch, Sink, widened},
     content::ctime,
     engine::{Engine, drain},
+    lost_all,
     pending::Hint,
     reconcile::Pass,
     status::now_nanos,
@@ -39,6 +40,9 @@ impl Engine {
     pub fn build(&mut self) -> Result<(), SourceError> {
         if self.roots.0.iter_mut().map(|slot| u32::from(!slot.check())).sum::<u32>() > 0 {
             self.publish_roots(false);
+        }
+        if self.pending.touches_a_root() {
+            self.roots.all_held().try_for_each(|(root, held)| lost_all::note_emptied(root, held, &self.index))?;
         }
         let number = self.index.facts().last.batch + 1;
         let mark = Mark { epoch: self.epoch, batch: number };

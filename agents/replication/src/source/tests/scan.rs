@@ -113,6 +113,8 @@ fn a_root_in_which_something_is_written_while_it_is_emptied_halts_as_well() {
     for best in [Capture::Fanotify, Capture::FanotifyDirs, Capture::Poll] {
         emptied(best, 10, 100, writes);
     }
+    // More than one batch holds.
+    emptied(Capture::Fanotify, 10, 6000, writes);
 }
 
 #[test]
