@@ -372,6 +372,27 @@ fn a_hostile_set_takes_no_time() {
     }
 }
 
+/// An error that nobody is told of would be applied as if it were right.
+#[test]
+fn a_thousand_warnings_hide_no_error() {
+    let keys: String = (0..600).map(|n| format!("    0b{n:b}: x\n")).collect();
+    let host = |name: &str, labels: &str, more: &str| {
+        let head = format!("apiVersion: standin/v1alpha1\nkind: Host\nmetadata:\n  name: {name}\n  labels:\n{labels}");
+        format!("{head}spec:\n  replicationAddress: 10.20.0.10\n{more}---\n")
+    };
+    let many = host("a", &keys, "") + &host("b", &keys, "");
+    let values = MAIL.replace("[\"**/tmp/**\"]", &format!("[{}]\n        unknown: 1", "yes, ".repeat(1_100)));
+    for (text, code) in [
+        (many.clone() + &host("c", "    d: e\n", "  replicationAddress: 10.20.0.11\n"), "DR0002"),
+        (many.clone() + &format!("a: {}{}\n", "[".repeat(70), "]".repeat(70)), "DR0009"),
+        (format!("{values}---\n{HOSTS}"), "DR0101"),
+    ] {
+        let set = read(&[("a.yaml", text)]);
+        assert_eq!((set.findings.len(), set.count(Severity::Warning)), (1_000, 999), "{code}");
+        assert!(set.findings.iter().any(|finding| finding.code == code), "{code}");
+    }
+}
+
 /// Ten thousand scenarios, and as many as one file holds, in a time that grows with their number alone.
 #[test]
 fn a_large_set_takes_as_long_as_its_documents() {

@@ -65,13 +65,14 @@ pub fn check_project(file: usize, root: &Node) -> Checked {
 
 fn check_against(compiled: &Compiled, file: usize, root: &Node) -> Checked {
     let Compiled { schema, validator } = compiled;
-    let mut checker = Checker { file, schema, root, out: Checked::default() };
+    let mut checker = Checker { file, schema, root, out: Checked::default(), warnings: Vec::new() };
     checker.quantities(root, schema, &mut String::new());
     checker.exactly_one(root);
     let value = root.value();
     for error in validator.iter().flat_map(|validator| validator.iter_errors(&value)) {
         checker.error(&error);
     }
+    checker.out.findings.append(&mut checker.warnings);
     checker.out
 }
 
@@ -79,7 +80,9 @@ struct Checker<'a> {
     file: usize,
     schema: &'a Value,
     root: &'a Node,
+    /// Only errors, until all is checked: warnings keep none of them out.
     out: Checked,
+    warnings: Vec<Finding>,
 }
 
 impl Checker<'_> {
@@ -121,8 +124,10 @@ impl Checker<'_> {
                     }
                 } else if let Some(finding) = scalars::not_whole(self.file, node, value, schema) {
                     self.report(pointer.clone(), finding);
-                } else if let Some(finding) = scalars::disputed(self.file, node, schema) {
-                    self.out.findings.push(finding.at(pointer.as_str())); // a warning: the value is as it is read here
+                } else if let Some(finding) = scalars::disputed(self.file, node, schema)
+                    && self.warnings.len() < FINDINGS_MAX
+                {
+                    self.warnings.push(finding.at(pointer.as_str())); // the value is as it is read here
                 }
             }
         }

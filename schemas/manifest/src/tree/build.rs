@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     escape::{is_deceptive, quoted},
-    finding::{FINDINGS_MAX, Finding, Span},
+    finding::{FINDINGS_MAX, Finding, Severity, Span},
 };
 use serde_json::Value;
 use serde_yaml::granit_parser::{self, Event, ScalarStyle};
@@ -28,6 +28,8 @@ pub struct Limits {
     nodes: usize,
     /// Bytes of text in copies.
     repeated: usize,
+    errors: usize,
+    warnings: usize,
 }
 
 /// A list or map whose end has not been seen.
@@ -133,8 +135,14 @@ impl<'a> Builder<'a> {
         start..end.max(start)
     }
 
+    /// Keeps a finding unless there are too many like it. Warnings keep no error out: it would be taken for right.
     fn report(&mut self, finding: Finding) {
-        if self.findings.iter().rev().take_while(|other| other.file == self.file).count() < FINDINGS_MAX {
+        let reported = match finding.severity {
+            Severity::Error => &mut self.limits.errors,
+            _ => &mut self.limits.warnings,
+        };
+        if *reported < FINDINGS_MAX {
+            *reported += 1;
             self.findings.push(finding);
         }
     }
@@ -239,7 +247,8 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, id: usize, span: Span) -> Result<Option<Node>, ()> {
         let Some(mut node) = self.anchors.remove(&id) else {
-            self.report(
+            // Not counted, like all that is not YAML: there is at most one in a document.
+            self.findings.push(
                 Finding::error("DR0001", self.file, span, "an alias within what it stands for").label("has no end"),
             );
             return Err(());

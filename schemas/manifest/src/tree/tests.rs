@@ -138,6 +138,13 @@ fn a_broken_document_hides_nothing_of_the_others() {
 }
 
 #[test]
+fn however_much_is_wrong_what_is_not_yaml_is_said() {
+    let text = format!("{}a: &x [*x]\n---\n- b\nc: d\n", "1: a\n".repeat(1_100));
+    let codes: Vec<_> = found(&text).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes[1_000..], ["DR0001", "DR0001"]);
+}
+
+#[test]
 fn empty_documents_are_skipped() {
     for text in ["", "\n", "# only\n", "---\n---\n# x\n---\n", "\u{FEFF}# bom\n", "...\n"] {
         let (documents, findings) = parse(text);

@@ -6,6 +6,7 @@ use manifest::{
     read,
     render::{self, Report},
     text, to_yaml,
+    tree::documents,
 };
 use std::collections::BTreeSet;
 
@@ -57,16 +58,22 @@ fn written(set: &Set, files: &[(&str, &str)]) {
 
 /// Fixes come to an end, and never break what could be parsed.
 fn fixed(set: &Set, file: usize, text: &str) {
+    // As the parts were parsed: of what is shown of a file, `FINDINGS_MAX` other errors leave some out, and fixes make
+    // room for them.
+    let parsed = |text: &str| {
+        let mut findings = Vec::new();
+        documents(0, text, &mut findings);
+        findings
+    };
     let broken = |findings: &[Finding]| findings.iter().filter(|finding| finding.code == "DR0001").count();
-    let before = read(&[("a.yaml", text)]);
+    let before = parsed(text);
     // Behind a character that cannot be seen, something may come to light when it is taken out.
-    let hides = before.findings.iter().any(|finding| finding.code == "DR0006");
+    let hides = before.iter().any(|finding| finding.code == "DR0006");
     let mut now = render::fixed(&set.findings, file, text);
     for _ in 0..10 {
         let Some(text) = now else { return };
-        let after = read(&[("a.yaml", &text)]);
-        assert!(hides || broken(&after.findings) <= broken(&before.findings), "a fix broke it:\n{text}");
-        now = render::fixed(&after.findings, 0, &text);
+        assert!(hides || broken(&parsed(&text)) <= broken(&before), "a fix broke it:\n{text}");
+        now = render::fixed(&read(&[("a.yaml", &text)]).findings, 0, &text);
     }
     panic!("fixes have no end: {:?}", now.map(|text| text.chars().take(2_000).collect::<String>()));
 }

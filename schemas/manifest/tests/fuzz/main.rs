@@ -209,3 +209,9 @@ fn every_kept_input_holds() {
         assert!(used() - began < Orders::read().longest, "{}", path.display());
     }
 }
+
+#[test]
+fn a_fix_breaks_nothing_when_it_makes_room_for_more_findings() {
+    let text = format!("{}kind: Host\n", "- {1: a}\n".repeat(1_001));
+    examine(&[text.into_bytes()]);
+}
