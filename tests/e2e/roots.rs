@@ -16,6 +16,8 @@ fn several_roots_are_followed_and_compared_each_alone() -> Result<()> {
     let queue = format!("{{name: queue, path: {}", fleet.root("mx1", "queue").display());
     fleet.write_manifest("files.yaml", &manifest.replace(&queue, &format!("{queue}, exclude: [\"tmp/**\"]")))?;
     Tree::of_every_kind(&fleet.root("mx1", "data").join("kinds"))?;
+    // A root that gives all it had to another one halts, as one that lost it.
+    fs::write(fleet.root("mx1", "data").join("stays"), "in the data")?;
     fs::create_dir(fleet.root("mx1", "queue").join("tmp"))?;
     fs::write(fleet.root("mx1", "queue").join("tmp/left out"), "before")?;
     fleet.apply()?;
