@@ -109,6 +109,20 @@ pub fn reopen(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(fs::open(proc_path(fd), flags, Mode::empty())?)
 }
 
+/// Opens for reading and writing the file `fd` stands for, opened as a mere handle. An owner who may not write to it is
+/// given the right to; the mode is to be put right afterwards.
+pub fn reopen_writable(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match fs::open(proc_path(fd), flags, Mode::empty()) {
+        Err(rustix::io::Errno::ACCESS) => {
+            let mode = Mode::from_raw_mode(stat(fd)?.st_mode & 0o777);
+            fs::chmod(proc_path(fd), mode | Mode::RUSR | Mode::WUSR)?;
+            Ok(fs::open(proc_path(fd), flags, Mode::empty())?)
+        }
+        other => Ok(other?),
+    }
+}
+
 pub fn stat(fd: BorrowedFd<'_>) -> io::Result<Stat> {
     Ok(fs::fstat(fd)?)
 }

@@ -2,9 +2,10 @@
 //! against a cap before anything is allocated.
 
 use crate::{
+    content::{BLOCK_BYTES, BlockHash},
     message::{
-        DecodeError, Entry, NAME_BYTES_MAX, PATH_BYTES_MAX, SYMLINK_BYTES_MAX, TEXT_BYTES_MAX, XATTR_BYTES_MAX,
-        XATTRS_MAX,
+        Base, DecodeError, Entry, NAME_BYTES_MAX, PATH_BYTES_MAX, Piece, SYMLINK_BYTES_MAX, TEXT_BYTES_MAX,
+        XATTR_BYTES_MAX, XATTRS_MAX,
     },
     meta::{Meta, ObjectKind},
 };
@@ -60,6 +61,28 @@ impl Writer {
         for (name, value) in &meta.xattrs {
             self.bytes(name);
             self.bytes(value);
+        }
+    }
+
+    pub fn block_hash(&mut self, hash: BlockHash) {
+        self.option(hash, |out, hash| out.0.extend_from_slice(&hash));
+    }
+
+    pub fn base(&mut self, base: Base) {
+        match base {
+            Base::Zeros => self.u8(0),
+            Base::Old(hash) => {
+                self.u8(1);
+                self.block_hash(hash);
+            }
+        }
+    }
+
+    pub fn pieces(&mut self, pieces: &[Piece]) {
+        self.u32(pieces.len() as u32);
+        for (offset, bytes) in pieces {
+            self.u32(*offset);
+            self.bytes(bytes);
         }
     }
 
@@ -152,6 +175,30 @@ impl Reader<'_> {
         let link = self.bytes("symbolic link", SYMLINK_BYTES_MAX)?;
         let xattrs = self.xattrs()?;
         Ok(Meta { kind, mode, uid, gid, mtime, size, rdev, link, xattrs })
+    }
+
+    pub fn block_hash(&mut self) -> Result<BlockHash, DecodeError> {
+        self.option("hash of a block", Reader::hash)
+    }
+
+    pub fn base(&mut self) -> Result<Base, DecodeError> {
+        if self.bool("base")? { self.block_hash().map(Base::Old) } else { Ok(Base::Zeros) }
+    }
+
+    /// Pieces in ascending order that fit a block.
+    pub fn pieces(&mut self) -> Result<Vec<Piece>, DecodeError> {
+        let mut end = 0;
+        let mut pieces = Vec::new();
+        for _ in 0..self.u32("pieces")? {
+            let offset = self.u32("offset in a block")?;
+            let bytes = self.bytes("piece of a block", BLOCK_BYTES)?;
+            if (offset as usize) < end || offset as usize + bytes.len() > BLOCK_BYTES || bytes.is_empty() {
+                return Err(DecodeError::Value("piece of a block"));
+            }
+            end = offset as usize + bytes.len();
+            pieces.push((offset, bytes));
+        }
+        Ok(pieces)
     }
 
     fn xattrs(&mut self) -> Result<Xattrs, DecodeError> {

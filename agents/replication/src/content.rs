@@ -1,8 +1,9 @@
 //! Content of files: reading without the holes, and the hash by which two contents are told apart.
 //!
-//! The hash does not depend on where a file system keeps holes, and takes no longer than reading what is not a hole:
-//! zero blocks are left out of it, every other block goes in with its number, and the length goes in last. Used for
-//! `DataEnd`, for listings and for comparisons alike.
+//! The hash does not depend on where a file system keeps holes, and takes no longer than reading what is not a hole: it
+//! is made of the hashes of the blocks that are not all zeros, each with its number, and of the length. Whoever knows
+//! the hashes of the blocks knows the hash of the content without reading it. Used for the end of a content, for
+//! listings, comparisons and signatures alike.
 
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::{Errno, pread, pwrite};
@@ -10,13 +11,48 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 /// Size of the blocks the hash is made of.
-const BLOCK_BYTES: usize = 64 << 10;
+pub const BLOCK_BYTES: usize = 64 << 10;
 static ZEROS: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
+
+/// Hash of one block without the zeros at its end; `None` when it is nothing else.
+pub type BlockHash = Option<[u8; 32]>;
+
+/// The hash of a block: a hole at its end, or the end of the file there, changes nothing.
+pub fn block_hash(block: &[u8]) -> BlockHash {
+    if block == &ZEROS[..block.len()] {
+        return None;
+    }
+    let length = block.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    Some(*blake3::hash(&block[..length]).as_bytes())
+}
+
+/// Makes the hash of a content from those of its blocks, in ascending order.
+#[derive(Default)]
+pub struct BlockList(blake3::Hasher);
+
+impl BlockList {
+    pub fn add(&mut self, number: u64, hash: BlockHash) {
+        if let Some(hash) = hash {
+            self.0.update(&number.to_le_bytes());
+            self.0.update(&hash);
+        }
+    }
+
+    /// The hash of a content of `size` bytes, all blocks of which were added.
+    pub fn finish(mut self, size: u64) -> [u8; 32] {
+        self.0.update(&u64::MAX.to_le_bytes());
+        self.0.update(&size.to_le_bytes());
+        *self.0.finalize().as_bytes()
+    }
+}
+
+/// What is told of a block once all of it was seen: its number, its bytes up to where the pieces end, its hash.
+pub type EachBlock<'a> = &'a mut dyn FnMut(u64, &[u8], BlockHash);
 
 /// Makes the hash of a content from its pieces, which come in ascending order and do not overlap.
 #[derive(Default)]
 pub struct ContentHash {
-    hasher: blake3::Hasher,
+    blocks: BlockList,
     block: Vec<u8>,
     number: u64,
     end: u64,
@@ -29,7 +65,12 @@ impl ContentHash {
     }
 
     /// Takes a piece. Returns false, and takes nothing, when it begins before the end of the last one.
-    pub fn update(&mut self, offset: u64, mut bytes: &[u8]) -> bool {
+    pub fn update(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        self.update_telling(offset, bytes, &mut |_, _, _| {})
+    }
+
+    /// As `update`, and tells of each block that is complete and not all holes.
+    pub fn update_telling(&mut self, offset: u64, mut bytes: &[u8], each: EachBlock<'_>) -> bool {
         let Some(end) = offset.checked_add(bytes.len() as u64).filter(|_| offset >= self.end) else {
             return false;
         };
@@ -37,12 +78,18 @@ impl ContentHash {
         while !bytes.is_empty() {
             let (number, within) = (at / BLOCK_BYTES as u64, (at % BLOCK_BYTES as u64) as usize);
             if number != self.number {
-                self.close_block();
+                self.close_block(each);
                 self.number = number;
             }
             let taken = bytes.len().min(BLOCK_BYTES - within);
-            self.block.resize(within, 0);
-            self.block.extend_from_slice(&bytes[..taken]);
+            if taken == BLOCK_BYTES {
+                let hash = block_hash(&bytes[..taken]);
+                self.blocks.add(number, hash);
+                each(number, &bytes[..taken], hash);
+            } else {
+                self.block.resize(within, 0);
+                self.block.extend_from_slice(&bytes[..taken]);
+            }
             bytes = &bytes[taken..];
             at += taken as u64;
         }
@@ -51,21 +98,23 @@ impl ContentHash {
     }
 
     /// The hash of a content of `size` bytes, all pieces of which were taken.
-    pub fn finish(mut self, size: u64) -> [u8; 32] {
-        self.close_block();
-        self.hasher.update(&u64::MAX.to_le_bytes());
-        self.hasher.update(&size.to_le_bytes());
-        *self.hasher.finalize().as_bytes()
+    pub fn finish(self, size: u64) -> [u8; 32] {
+        self.finish_telling(size, &mut |_, _, _| {})
     }
 
-    /// A block counts with its length up to the last byte that is not zero, so that a hole at its end changes nothing.
-    fn close_block(&mut self) {
-        if self.block != ZEROS[..self.block.len()] {
-            let length = self.block.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-            self.hasher.update(&self.number.to_le_bytes());
-            self.hasher.update(&(length as u64).to_le_bytes());
-            self.hasher.update(&self.block[..length]);
+    /// As `finish`, and tells of the last block.
+    pub fn finish_telling(mut self, size: u64, each: EachBlock<'_>) -> [u8; 32] {
+        self.close_block(each);
+        self.blocks.finish(size)
+    }
+
+    fn close_block(&mut self, each: EachBlock<'_>) {
+        if self.block.is_empty() {
+            return;
         }
+        let hash = block_hash(&self.block);
+        self.blocks.add(self.number, hash);
+        each(self.number, &self.block, hash);
         self.block.clear();
     }
 }

@@ -24,6 +24,7 @@ pub const ALL: &[&str] = &[
     "mirror.part",
     "target.receive",
     "target.stage",
+    "target.patch",
     "target.place",
     "target.meta",
     "target.index.commit",

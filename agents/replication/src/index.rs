@@ -6,6 +6,7 @@
 mod gap;
 mod objects;
 mod owed;
+mod signature;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -13,5 +14,6 @@ mod tests;
 
 pub use gap::{Gap, GapName};
 pub use objects::Stored;
+pub use signature::{REGION_BLOCKS, Region, Signed, SignedBlock, UNIT_BYTES, unit_hashes};
 pub use snapshot::Snapshot;
 pub use store::{Facts, Index};

@@ -6,6 +6,7 @@
 
 use crate::{
     codec::{Reader, Writer},
+    content::BlockHash,
     meta::{Meta, Oid},
 };
 use model::{Epoch, Mark};
@@ -46,7 +47,25 @@ pub enum Content {
     Follows = 1,
     /// It was gone before it could be read; a later batch takes the name away.
     Gone = 2,
+    /// `Block` and `Zeros` records and one `PatchEnd` follow at once, and change it in place.
+    Patch = 3,
 }
+
+impl Content {
+    pub const ALL: &[Self] = &[Self::Keep, Self::Follows, Self::Gone, Self::Patch];
+}
+
+/// What a changed block is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// Zeros, whatever the target has there.
+    Zeros,
+    /// What the target has there, which has this hash.
+    Old(BlockHash),
+}
+
+/// Bytes that are put into a block at an offset in it.
+pub type Piece = (u32, Vec<u8>);
 
 /// What a target does first when it does not follow the source's lineage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +161,26 @@ pub enum Message {
     Void {
         oid: Oid,
     },
+    /// A block of `content::BLOCK_BYTES` of a file that is changed in place: its base with the pieces, which are in
+    /// ascending order, put into it. Blocks and zeros come in ascending order.
+    Block {
+        oid: Oid,
+        number: u64,
+        base: Base,
+        new: BlockHash,
+        pieces: Vec<Piece>,
+    },
+    /// The blocks from `from` on and before `until` are zeros.
+    Zeros {
+        oid: Oid,
+        from: u64,
+        until: u64,
+    },
+    /// The changes of `oid` are complete, and it is `size` bytes long.
+    PatchEnd {
+        oid: Oid,
+        size: u64,
+    },
     /// `name` in `parent` stands for `oid`, whatever it stood for before.
     Link {
         parent: Oid,
@@ -203,7 +242,7 @@ macro_rules! message_types {
 message_types! {
     Welcome = 0x100, Continue = 0x101, Mirror = 0x102, Compare = 0x103, Listing = 0x104, ListingEnd = 0x105,
     SetAside = 0x106, BatchBegin = 0x110, Adopt = 0x111, Node = 0x112, Data = 0x113, DataEnd = 0x114, Link = 0x115,
-    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Void = 0x119, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
+    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Void = 0x119, Block = 0x11a, Zeros = 0x11b, PatchEnd = 0x11c, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
 }
 
 /// Counts and digests the records of a batch between its begin and its end: the two numbers in `BatchEnd`.
@@ -319,6 +358,22 @@ impl Message {
                 out.0.extend_from_slice(hash);
             }
             Message::Void { oid } => out.u64(oid.0),
+            Message::Block { oid, number, base, new, pieces } => {
+                out.u64(oid.0);
+                out.u64(*number);
+                out.base(*base);
+                out.block_hash(*new);
+                out.pieces(pieces);
+            }
+            Message::Zeros { oid, from, until } => {
+                out.u64(oid.0);
+                out.u64(*from);
+                out.u64(*until);
+            }
+            Message::PatchEnd { oid, size } => {
+                out.u64(oid.0);
+                out.u64(*size);
+            }
             Message::Link { parent, name, oid } | Message::Unlink { parent, name, oid } => {
                 out.u64(parent.0);
                 out.bytes(name);
@@ -393,7 +448,7 @@ impl Message {
             0x112 => Message::Node {
                 oid: Oid(input.u64("oid")?),
                 meta: input.meta()?,
-                content: input.one_of("content", &[Content::Keep, Content::Follows, Content::Gone], |c| c as u8)?,
+                content: input.one_of("content", Content::ALL, |c| c as u8)?,
             },
             0x113 => Message::Data {
                 oid: Oid(input.u64("oid")?),
@@ -414,6 +469,19 @@ impl Message {
             0x117 => Message::BatchEnd { mark: input.mark()?, records: input.u64("records")?, digest: input.hash()? },
             0x118 => Message::MirrorEnd { mark: input.mark()?, complete: input.bool("complete")? },
             0x119 => Message::Void { oid: Oid(input.u64("oid")?) },
+            0x11a => Message::Block {
+                oid: Oid(input.u64("oid")?),
+                number: input.u64("block")?,
+                base: input.base()?,
+                new: input.block_hash()?,
+                pieces: input.pieces()?,
+            },
+            0x11b => Message::Zeros {
+                oid: Oid(input.u64("oid")?),
+                from: input.u64("first block")?,
+                until: input.u64("last block")?,
+            },
+            0x11c => Message::PatchEnd { oid: Oid(input.u64("oid")?), size: input.u64("size")? },
             0x120 => Message::Heartbeat { at: input.u64("at")?, mark: input.mark()? },
             0x121 => Message::Ack {
                 applied: input.option("applied", Reader::mark)?,

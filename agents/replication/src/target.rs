@@ -14,6 +14,7 @@ mod engine;
 mod incoming;
 mod map;
 mod mirror;
+mod patch;
 mod place;
 mod quarantine;
 mod recorded;

@@ -82,6 +82,7 @@ impl Index {
 
     pub fn remove_object(&self, oid: Oid) -> rusqlite::Result<()> {
         self.settle_owed(oid)?;
+        self.forget_signature(oid)?;
         self.prepared("DELETE FROM object WHERE oid = ?1")?.execute([oid.0]).map(drop)
     }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, config::DbConfig, params};
 use std::{path::Path, time::Duration};
 
 /// Raised with every change of the tables; an index of another version is built anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Prepared statements kept; there are fewer.
 const STATEMENTS: usize = 64;
 /// How long a writer waits for another, such as a checkpoint.
@@ -51,6 +51,7 @@ pub struct Index {
     facts: Facts,
     /// Something may be in the table `owed`.
     pub(super) any_owed: bool,
+    pub(super) unit_key: [u8; 32],
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -74,9 +75,11 @@ impl Index {
             begin_lineage(&connection)?;
         }
         connection.execute_batch(super::owed::TABLE)?;
+        connection.execute_batch(super::signature::TABLES)?;
         let facts = read_facts(&connection)?;
         let any_owed = connection.prepare("SELECT 1 FROM owed")?.exists([])?;
-        Ok(Self { connection, facts, any_owed })
+        let unit_key = unit_key(&connection)?;
+        Ok(Self { connection, facts, any_owed, unit_key })
     }
 
     pub fn facts(&self) -> &Facts {
@@ -182,6 +185,13 @@ fn begin_lineage(connection: &Connection) -> rusqlite::Result<()> {
     write_facts(connection, &facts)?;
     connection.pragma_update(None, "user_version", VERSION)?;
     connection.execute_batch("COMMIT")
+}
+
+/// The key of the hashes that signatures are made of: made once.
+fn unit_key(connection: &Connection) -> rusqlite::Result<[u8; 32]> {
+    let made = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
+    connection.execute("INSERT OR IGNORE INTO fact VALUES ('unit_key', ?1)", [made])?;
+    connection.query_row("SELECT value FROM fact WHERE name = 'unit_key'", [], |row| row.get(0))
 }
 
 fn write_facts(connection: &Connection, facts: &Facts) -> rusqlite::Result<()> {

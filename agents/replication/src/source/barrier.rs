@@ -91,6 +91,9 @@ impl Engine {
             for (oid, _) in self.hot.all() {
                 self.pending.hot(Item::Object(oid), Hint::Scan);
             }
+            for oid in self.rescans.unread() {
+                self.pending.hot(Item::Object(oid), Hint::Content);
+            }
             for waiting in self.barriers.waiting.iter_mut().filter(|waiting| waiting.unseen.is_empty()) {
                 waiting.polled = true;
             }
@@ -111,5 +114,6 @@ impl Engine {
             let _ = waiting.reply.try_send(answer);
             false
         });
+        self.rescans.urgent = !self.barriers.waiting.is_empty();
     }
 }

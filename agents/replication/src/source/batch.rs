@@ -2,8 +2,9 @@
 
 use super::SourceError;
 use crate::{
+    content::BlockHash,
     index::{Gap, GapName, Index},
-    message::{BatchDigest, BatchKind, Content, Message},
+    message::{Base, BatchDigest, BatchKind, Content, Message, Piece},
     meta::{Meta, ObjectKind, Oid},
     spool::{HEADER_BYTES, Spool, SpoolError},
 };
@@ -155,6 +156,30 @@ impl<'a> Batch<'a> {
         self.append(&Message::DataEnd { oid, size, hash })
     }
 
+    pub fn block(
+        &mut self,
+        oid: Oid,
+        number: u64,
+        base: Base,
+        new: BlockHash,
+        pieces: Vec<Piece>,
+    ) -> Result<(), SpoolError> {
+        self.append(&Message::Block { oid, number, base, new, pieces })
+    }
+
+    pub fn zeros(&mut self, oid: Oid, from: u64, until: u64) -> Result<(), SpoolError> {
+        self.append(&Message::Zeros { oid, from, until })
+    }
+
+    pub fn patch_end(&mut self, oid: Oid, size: u64) -> Result<(), SpoolError> {
+        self.append(&Message::PatchEnd { oid, size })
+    }
+
+    /// How full the spool is, in parts of a hundred.
+    pub fn spool_share(&self) -> u64 {
+        self.spool.bytes().saturating_mul(100) / self.spool.limits().bytes_max.max(1)
+    }
+
     /// Notes what `name` stood for before the batch, the first time it is changed.
     pub fn note_name(&mut self, parent: Oid, name: &[u8], before: Option<Oid>) {
         let key = (parent, Box::from(name));
@@ -241,6 +266,10 @@ impl<'a> Batch<'a> {
     ) -> Result<(), SourceError> {
         for oid in &self.nodes {
             index.note_gap_object(*oid, self.mark.batch)?;
+            if self.sink != Sink::Spool {
+                // Targets are given what is there when they catch up, not what was seen now.
+                index.forget_signature(*oid)?;
+            }
         }
         for (parent, name, before) in names {
             index.note_gap_name(&GapName { parent, name: name.into(), before }, self.mark.batch)?;

@@ -57,6 +57,7 @@ impl Engine {
             known: &mut self.known,
             pending: &mut self.pending,
             hot: &mut self.hot,
+            rescans: &mut self.rescans,
             unreadable: &mut self.unreadable,
             batch: Batch::begin(mark, sink, &mut self.spool)?,
             spooled_file_max: (limit / 4).max(SPOOLED_FILE_MIN).min(limit),

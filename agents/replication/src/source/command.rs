@@ -16,9 +16,10 @@ pub(super) enum Command {
     Snapshot { target: String, anew: bool, reply: SyncSender<Result<Snapshot, SourceError>> },
     /// New marks carry this epoch.
     Epoch(Epoch),
-    /// Objects that a session could not read: say them again as soon as they can be read. Answered once that will not
-    /// be forgotten.
-    Again { oids: Vec<Oid>, reply: SyncSender<Result<(), SourceError>> },
+    /// Objects that a session could not read: say them again as soon as they can be read. And large files with the hash
+    /// of what a target was given of them: say those again whose signature is of something else. Answered once that
+    /// will not be forgotten.
+    Again { oids: Vec<Oid>, given: Vec<(Oid, [u8; 32])>, reply: SyncSender<Result<(), SourceError>> },
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

@@ -1,7 +1,11 @@
 //! Reading a file that others may be writing: with a read lease where one is given, and by looking at its times before
 //! and after.
 
-use crate::{beneath, content::ContentHash, content::read_data, message::DATA_BYTES_MAX};
+use crate::{
+    beneath,
+    content::{ContentHash, EachBlock, read_data},
+    message::DATA_BYTES_MAX,
+};
 use rustix::fs::Stat;
 use std::{
     io,
@@ -78,18 +82,25 @@ pub(super) fn start_writeback(file: BorrowedFd<'_>) {
     unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
+/// What is done with a file while it is read.
+pub(super) struct Reader<'a, E> {
+    pub newcomers: Writers,
+    /// Looks at the file, just before it is read.
+    pub before: &'a dyn Fn() -> io::Result<Stat>,
+    /// Takes what was seen then.
+    pub begin: &'a mut dyn FnMut(&Stat) -> Result<(), E>,
+    pub each: Each<'a, E>,
+    /// Takes the blocks as they were read.
+    pub blocks: EachBlock<'a>,
+}
+
 /// What takes a piece of content at its offset.
 type Each<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
 
-/// Gives the first `size` bytes of `file` without its holes to `each`, in pieces a message can hold. `size` and the
-/// times are those of `before`, taken just before the call.
-pub(super) fn read<E: From<io::Error>>(
-    file: BorrowedFd<'_>,
-    newcomers: Writers,
-    before: &dyn Fn() -> io::Result<Stat>,
-    begin: &mut dyn FnMut(&Stat) -> Result<(), E>,
-    each: Each<'_, E>,
-) -> Result<(Stat, Read), E> {
+/// Gives the content of `file` without its holes to `each`, in pieces a message can hold. Length and times are those
+/// that `before` saw.
+pub(super) fn read<E: From<io::Error>>(file: BorrowedFd<'_>, reader: Reader<'_, E>) -> Result<(Stat, Read), E> {
+    let Reader { newcomers, before, begin, each, blocks } = reader;
     let mut lease = Lease::take(file);
     let writers = lease.is_none();
     if writers {
@@ -113,7 +124,7 @@ pub(super) fn read<E: From<io::Error>>(
         if bytes.is_empty() {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
-        hash.update(offset, bytes);
+        hash.update_telling(offset, bytes, blocks);
         #[cfg(test)]
         bad::check(file)?;
         each(offset, bytes).map_err(|error| {
@@ -134,7 +145,7 @@ pub(super) fn read<E: From<io::Error>>(
     let after = rustix::fs::fstat(file).map_err(io::Error::from)?;
     let stable = times(&after) == times(&stat);
     drop(lease);
-    Ok((stat, Read { hash: hash.finish(size), stable }))
+    Ok((stat, Read { hash: hash.finish_telling(size, blocks), stable }))
 }
 
 /// Whether a change time is so near to now that another change could leave it the same.

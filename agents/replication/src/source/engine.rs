@@ -10,6 +10,7 @@ use super::{
     known::KnownKeys,
     owed::Owed,
     pending::{Hint, Item, Pending},
+    rescan::Rescans,
     slot::{Roots, Slot},
     status::{Shared, now_nanos},
     unreadable::Unreadable,
@@ -53,6 +54,7 @@ pub(super) struct Engine {
     pub known: KnownKeys,
     pub pending: Pending,
     pub hot: HotSet,
+    pub rescans: Rescans,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
     pub burst: Burst,
@@ -71,8 +73,10 @@ pub(super) struct Timers {
     pub account: Instant,
     pub sums: Instant,
     pub rest: Option<Instant>,
-    /// Changes wait, or are not looked at, and no batch may be made of them.
-    pub waits: bool,
+    /// Since when changes wait, or are not looked at, and no batch may be made of them.
+    pub waits: Option<u64>,
+    /// What was told of that.
+    pub waits_told: Option<u64>,
     pub scan_began: Option<Instant>,
 }
 
@@ -87,7 +91,8 @@ impl Timers {
             account: now,
             sums: now,
             rest: None,
-            waits: false,
+            waits: None,
+            waits_told: None,
             scan_began: None,
         }
     }
@@ -173,11 +178,20 @@ impl Engine {
     fn tell_what_waits(&mut self, now: Instant) {
         let rests = self.timers.rest.is_some_and(|rest| rest > now);
         self.tell_waiting(rests || self.roots.halt().is_some() || self.pending.has_hot());
+        self.rescans.tidy(now);
     }
 
+    /// Tells since when something waits: a batch to be made, or a large file to be read to its end.
     fn tell_waiting(&mut self, waits: bool) {
-        if waits != std::mem::replace(&mut self.timers.waits, waits) {
-            self.shared.lock().waits_since = waits.then(now_nanos);
+        if !waits {
+            self.timers.waits = None;
+        } else if self.timers.waits.is_none() {
+            self.timers.waits = Some(now_nanos());
+        }
+        let since = self.timers.waits.into_iter().chain(self.rescans.complete_until()).min();
+        if since != self.timers.waits_told {
+            self.timers.waits_told = since;
+            self.shared.lock().waits_since = since;
         }
     }
 
@@ -191,8 +205,8 @@ impl Engine {
                     let _ = reply.try_send(answer);
                 }
                 Command::Epoch(epoch) => self.epoch = epoch,
-                Command::Again { oids, reply } => {
-                    let noted = self.owe(&oids);
+                Command::Again { oids, given, reply } => {
+                    let noted = self.owe(oids, &given);
                     let _ = reply.try_send(noted);
                 }
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
@@ -381,6 +395,7 @@ impl Engine {
             tracing::error!(%error, "the index cannot be read again");
         }
         self.pending.clear();
+        self.rescans.clear();
         self.rescan();
         self.check_roots();
         if !matches!(error, SourceError::Halted(_)) {

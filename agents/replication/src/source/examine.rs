@@ -4,8 +4,10 @@ use super::{
     SourceError,
     batch::Sink,
     content::{self, ctime, is_racy, times},
+    patch::PATCHED_BYTES_MIN,
     pending::{Hint, Item},
     reconcile::Pass,
+    signing::Signing,
 };
 use crate::{
     beneath,
@@ -82,7 +84,7 @@ impl Pass<'_, '_> {
 
     fn examine_file(
         &mut self,
-        old: Option<Stored>,
+        mut old: Option<Stored>,
         key: Key,
         entry: BorrowedFd<'_>,
         stat: &Stat,
@@ -109,6 +111,11 @@ impl Pass<'_, '_> {
         // Opened in any case: what cannot be read must not enter the index.
         let file = content::open(entry)?;
         let recent = age(stat) < super::hot::RECENT;
+        let patched = self.is_patched(old.as_ref(), stat, hint)?;
+        if let Some(old) = old.take_if(|_| patched) {
+            self.hot.add(old.oid, recent, true);
+            return self.patch(old, key, file.as_fd());
+        }
         // Holes take no room; `st_blocks` counts units of 512 bytes on every file system.
         if (stat.st_size as u64).min(stat.st_blocks as u64 * 512) > self.spooled_file_max {
             self.batch.leave_to_gap();
@@ -120,6 +127,7 @@ impl Pass<'_, '_> {
             if !seen {
                 self.batch.node(oid, &meta, Content::Gone)?;
             }
+            self.index.forget_signature(oid)?;
             self.hot.add(oid, recent, true);
             return Ok(stored(oid, key, meta, stat, None));
         }
@@ -143,18 +151,21 @@ impl Pass<'_, '_> {
             let mut meta = None;
             let batch = std::cell::RefCell::new(&mut self.batch);
             let before = || Ok(rustix::fs::fstat(file)?);
-            let read = content::read::<SourceError>(
-                file,
-                content::Writers::Wait,
-                &before,
-                &mut |stat| {
+            let signing = std::cell::RefCell::new(Signing::new(self.index.unit_key()));
+            let reader = content::Reader::<SourceError> {
+                newcomers: content::Writers::Wait,
+                before: &before,
+                begin: &mut |stat| {
                     let read = meta_io::read_meta(file, stat)?;
                     batch.borrow_mut().node(oid, &read, Content::Follows)?;
+                    signing.borrow_mut().wanted = read.size >= PATCHED_BYTES_MIN;
                     meta = Some(read);
                     Ok(())
                 },
-                &mut |offset, bytes| Ok(batch.borrow_mut().data(oid, offset, bytes)?),
-            );
+                each: &mut |offset, bytes| Ok(batch.borrow_mut().data(oid, offset, bytes)?),
+                blocks: &mut |number, bytes, hash| signing.borrow_mut().take(number, bytes, hash),
+            };
+            let read = content::read(file, reader);
             let (stat, read) = match read {
                 Ok(read) => read,
                 Err(error) => {
@@ -178,6 +189,8 @@ impl Pass<'_, '_> {
             } else {
                 self.batch.data_end(oid, meta.size, read.hash)?;
             }
+            signing.into_inner().store(self.index, oid, meta.size)?;
+            self.rescans.forget(oid);
             if read.stable {
                 return Ok((meta, stat, Some(read.hash)));
             }

@@ -243,10 +243,11 @@ impl<'a> Link<'a> {
         self.answered(&answer)
     }
 
-    /// Has objects said again; they will be, whatever becomes of this session and of the source.
-    pub fn order_again(&mut self, oids: Vec<Oid>) -> Result<(), SessionError> {
+    /// Has objects said again; they will be, whatever becomes of this session and of the source. `given` is what the
+    /// target has of large files now.
+    pub fn order_again(&mut self, oids: Vec<Oid>, given: Vec<(Oid, [u8; 32])>) -> Result<(), SessionError> {
         let (reply, answer) = sync_channel(1);
-        self.shared.order(Command::Again { oids, reply }).map_err(session_error)?;
+        self.shared.order(Command::Again { oids, given, reply }).map_err(session_error)?;
         self.answered(&answer)
     }
 

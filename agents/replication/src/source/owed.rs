@@ -27,9 +27,19 @@ impl Owed {
 
 impl Engine {
     /// Notes durably, and does at once, what is to be said again.
-    pub fn owe(&mut self, oids: &[Oid]) -> Result<(), SourceError> {
+    pub fn owe(&mut self, mut oids: Vec<Oid>, given: &[(Oid, [u8; 32])]) -> Result<(), SourceError> {
+        for (oid, hash) in given {
+            // What is said block by block is the difference to what every target has.
+            let is_signed = self.index.signed(*oid)?.is_some();
+            if is_signed && self.index.object(*oid)?.is_some_and(|stored| stored.hash != Some(*hash)) {
+                oids.push(*oid);
+            }
+        }
+        if oids.is_empty() {
+            return Ok(());
+        }
         self.index.begin()?;
-        self.index.owe(oids)?;
+        self.index.owe(&oids)?;
         self.index.commit()?;
         oids.iter().for_each(|oid| self.pending.hot(Item::Object(*oid), Hint::Force));
         Ok(())

@@ -2,8 +2,9 @@
 //! could not hold.
 
 use super::{
-    content::{self, Read, Writers},
+    content::{self, Read, Reader, Writers},
     link::Link,
+    patch::PATCHED_BYTES_MIN,
     slot::{Roots, is_gone},
 };
 use crate::{
@@ -36,6 +37,8 @@ pub(super) struct Parts<'l, 'a> {
     pub unreadable: u64,
     /// Objects that were left out, or said as they may not be.
     again: Vec<Oid>,
+    /// What the target has of large files now.
+    given: Vec<(Oid, [u8; 32])>,
 }
 
 struct Open {
@@ -56,7 +59,8 @@ pub(super) enum Now {
 impl<'l, 'a> Parts<'l, 'a> {
     pub fn new(link: &'l mut Link<'a>, mark: Mark) -> Result<Self, SessionError> {
         let roots = link.roots()?;
-        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: 0, again: Vec::new() })
+        let (again, given) = Default::default();
+        Ok(Self { link, roots, mark, open: None, objects_done: 0, bytes_done: 0, unreadable: 0, again, given })
     }
 
     /// Opens a batch of `kind` unless one is open.
@@ -90,8 +94,8 @@ impl<'l, 'a> Parts<'l, 'a> {
     /// Has what was not said as it is said again as soon as it can be. Soon, as changes of it that are captured
     /// meanwhile are then told as a whole, and always before a target counts as complete.
     fn order_again(&mut self) -> Result<(), SessionError> {
-        let again = std::mem::take(&mut self.again);
-        if again.is_empty() { Ok(()) } else { self.link.order_again(again) }
+        let (again, given) = (std::mem::take(&mut self.again), std::mem::take(&mut self.given));
+        if again.is_empty() && given.is_empty() { Ok(()) } else { self.link.order_again(again, given) }
     }
 
     /// Ends the open part when it is large enough.
@@ -193,6 +197,9 @@ impl<'l, 'a> Parts<'l, 'a> {
     /// Has an object said again of which a target is given another content than the index has: when that has passed, the
     /// index sees no change.
     pub fn expect_content(&mut self, stored: &Stored, hash: [u8; 32]) {
+        if stored.meta.size >= PATCHED_BYTES_MIN {
+            self.given.push((stored.oid, hash));
+        }
         if stored.hash.is_some_and(|known| known != hash) {
             self.again.push(stored.oid);
         }
@@ -200,6 +207,10 @@ impl<'l, 'a> Parts<'l, 'a> {
 
     /// As `expect_content`, where an object was taken for equal by its times.
     pub fn expect_times(&mut self, stored: &Stored, now: &Meta) {
+        if stored.meta.size >= PATCHED_BYTES_MIN && stored.hash.is_none() {
+            // Nobody knows whether it is what a signature says.
+            self.given.push((stored.oid, [0; 32]));
+        }
         let is_other = (stored.meta.size, stored.meta.mtime) != (now.size, now.mtime);
         if is_other && stored.hash.is_some() {
             self.again.push(stored.oid);
@@ -210,22 +221,23 @@ impl<'l, 'a> Parts<'l, 'a> {
     fn content(&mut self, oid: Oid, file: &OwnedFd, announced: &std::cell::Cell<bool>) -> Result<Read, Sending> {
         let before = || Ok(rustix::fs::fstat(file)?);
         let parts = std::cell::RefCell::new(&mut *self);
-        let (stat, read) = content::read::<Sending>(
-            file.as_fd(),
+        let reader = Reader::<Sending> {
             // A send may take as long as the peer likes.
-            Writers::GoOn,
-            &before,
-            &mut |stat| {
+            newcomers: Writers::GoOn,
+            before: &before,
+            begin: &mut |stat| {
                 let meta = meta_io::read_meta(file.as_fd(), stat)?;
                 announced.set(true);
                 Ok(parts.borrow_mut().record(Message::Node { oid, meta, content: Content::Follows })?)
             },
-            &mut |offset, bytes| {
+            each: &mut |offset, bytes| {
                 let mut parts = parts.borrow_mut();
                 parts.bytes_done += bytes.len() as u64;
                 Ok(parts.record(Message::Data { oid, offset, bytes: bytes.to_vec() })?)
             },
-        )?;
+            blocks: &mut |_, _, _| {},
+        };
+        let (stat, read) = content::read(file.as_fd(), reader)?;
         self.record(Message::DataEnd { oid, size: stat.st_size as u64, hash: read.hash })?;
         Ok(read)
     }

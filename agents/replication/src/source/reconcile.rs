@@ -9,6 +9,7 @@ use super::{
     hot::HotSet,
     known::KnownKeys,
     pending::{Hint, Item, Pending},
+    rescan::Rescans,
     slot::{Held, Roots, is_gone},
     unreadable::Unreadable,
 };
@@ -59,6 +60,7 @@ pub(super) struct Pass<'a, 's> {
     pub known: &'a mut KnownKeys,
     pub pending: &'a mut Pending,
     pub hot: &'a mut HotSet,
+    pub rescans: &'a mut Rescans,
     pub unreadable: &'a mut Unreadable,
     pub batch: Batch<'s>,
     /// Files larger than this are not spooled.
@@ -360,6 +362,7 @@ impl Pass<'_, '_> {
         self.index.remove_object(stored.oid)?;
         self.known.forget(&stored.key);
         self.hot.forget(stored.oid);
+        self.rescans.forget(stored.oid);
         self.directories.remove(&stored.oid);
         if stored.meta.kind == ObjectKind::Directory {
             self.captures.forget(&stored.key);

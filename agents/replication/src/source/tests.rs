@@ -3,5 +3,6 @@
 mod copy;
 mod fuzz;
 mod lab;
+mod patch;
 mod scan;
 mod stream;

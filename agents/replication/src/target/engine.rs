@@ -215,6 +215,7 @@ impl Engine {
         let mut placing = Placing::new(&self.map, &mut self.disk, epoch, dirty && set_aside.is_none());
         placing.run()?;
         let placed = Placed { problems: placing.problems, lost: placing.lost };
+        let patches = self.map.pending_patches()?;
         self.map.clear_pending()?;
         match is_part {
             true => self.map.set_value("mixed", Some(&[1]))?,
@@ -225,6 +226,8 @@ impl Engine {
         }
         failpoint::pass("target.index.commit");
         self.map.commit()?;
+        // Not before: a run that is repeated needs them. What a crash leaves here is swept.
+        patches.iter().try_for_each(|patch| patch.remove(&self.disk))?;
         Ok(placed)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::disk::{Disk, file_id};
 use super::map::{FileId, Map, NOTHING, Name, Pending, Staged, root_index};
+use super::patch::OpenPatch;
 use crate::content::{self, ContentHash};
 use crate::message::{BatchDigest, BatchKind, Content, Message};
 use crate::meta::{Meta, ObjectKind, Oid};
@@ -35,6 +36,7 @@ pub(super) struct Incoming {
     pub kind: BatchKind,
     digest: BatchDigest,
     open: Option<OpenContent>,
+    patch: Option<OpenPatch>,
     /// Staged files that are not on the disk yet; `None` when there are too many to sync them one by one.
     unsynced: Option<Vec<OwnedFd>>,
     staged_in: BTreeSet<u32>,
@@ -55,7 +57,8 @@ impl Incoming {
     pub fn begin(map: &Map, mark: Mark, kind: BatchKind) -> Result<Self> {
         map.begin()?;
         let (digest, staged_in, problems) = Default::default();
-        Ok(Self { mark, kind, digest, open: None, unsynced: Some(Vec::new()), staged_in, last_root: 0, problems })
+        let (open, patch) = (None, None);
+        Ok(Self { mark, kind, digest, open, patch, unsynced: Some(Vec::new()), staged_in, last_root: 0, problems })
     }
 
     /// Takes one record between begin and end.
@@ -69,6 +72,9 @@ impl Incoming {
             Message::Data { oid, offset, bytes } => self.data(oid, offset, &bytes),
             Message::DataEnd { oid, size, hash } => self.data_end(map, oid, size, hash),
             Message::Void { oid } => self.void(disk, oid),
+            Message::Block { oid, .. } | Message::Zeros { oid, .. } => self.patch_of(oid)?.take(message),
+            Message::PatchEnd { oid, size } => self.patch_end(map, oid, size),
+            _ if self.patch.is_some() => protocol("a record between the changes of a file"),
             _ if self.open.is_some() => protocol("a record between the pieces of a content"),
             Message::Node { oid, meta, content } => self.node(map, disk, oid, meta, content),
             Message::Link { parent, name, oid } => self.link(map, disk, Name { parent, name, oid }),
@@ -80,7 +86,7 @@ impl Incoming {
         }
     }
 
-    fn node(&mut self, map: &Map, disk: &Disk, oid: Oid, meta: Meta, content: Content) -> Result<()> {
+    fn node(&mut self, map: &Map, disk: &mut Disk, oid: Oid, meta: Meta, content: Content) -> Result<()> {
         check_node(disk, oid, &meta, content)?;
         if map.pending(oid)?.is_some() {
             return protocol(format!("object {oid} twice in one batch"));
@@ -93,11 +99,15 @@ impl Incoming {
         let mut pending = Pending { meta, content, staged: None };
         if pending.meta.kind == ObjectKind::File {
             match (content, &known) {
-                (Content::Keep, None) => return missing(format!("the content of object {oid}")),
+                (Content::Keep | Content::Patch, None) => return missing(format!("the content of object {oid}")),
                 (Content::Gone, Some(known)) => pending.meta = known.meta.clone(),
                 (Content::Gone, None) => pending.meta.size = 0,
                 _ => {}
             }
+        }
+        if content == Content::Patch {
+            self.patch = Some(OpenPatch::begin(map, disk, oid, pending)?);
+            return Ok(());
         }
         let needs_inode = remade || (pending.meta.kind == ObjectKind::File && content == Content::Follows);
         if needs_inode && root_index(oid).is_none() {
@@ -174,15 +184,38 @@ impl Incoming {
         meta_io::apply_meta(open.file.as_fd(), &open.pending.meta, &mut |problem| note(problems, problem))
             .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
         map.set_pending(oid, &open.pending)?;
+        self.sync_later(open.file);
+        Ok(())
+    }
+
+    fn patch_of(&mut self, oid: Oid) -> Result<&mut OpenPatch> {
+        match self.patch.as_mut().filter(|patch| patch.oid == oid) {
+            Some(patch) => Ok(patch),
+            None => protocol(format!("changes of object {oid}, which were not announced")),
+        }
+    }
+
+    fn patch_end(&mut self, map: &Map, oid: Oid, size: u64) -> Result<()> {
+        self.patch_of(oid)?;
+        let Some(patch) = self.patch.take() else { return Ok(()) };
+        let (root, changes) = patch.end(map, size)?;
+        self.staged_in.insert(root);
+        self.sync_later(changes);
+        Ok(())
+    }
+
+    fn sync_later(&mut self, file: OwnedFd) {
         match &mut self.unsynced {
-            Some(files) if files.len() < SYNCED_ALONE_MAX => files.push(open.file),
+            Some(files) if files.len() < SYNCED_ALONE_MAX => files.push(file),
             _ => self.unsynced = None,
         }
-        Ok(())
     }
 
     /// Drops what came of a content.
     fn void(&mut self, disk: &Disk, oid: Oid) -> Result<()> {
+        if let Some(patch) = self.patch.take_if(|patch| patch.oid == oid) {
+            return patch.void(disk);
+        }
         let Some(open) = self.open.take().filter(|open| open.oid == oid) else {
             return protocol(format!("no more content of object {oid}, which was not announced"));
         };
@@ -215,7 +248,7 @@ impl Incoming {
 
     /// Checks the numbers in the end of the batch, and that all contents came.
     pub fn check_end(&self, mark: Mark, records: u64, digest: [u8; 32]) -> Result<()> {
-        if self.open.is_some() {
+        if self.open.is_some() || self.patch.is_some() {
             return protocol("the batch ends within a content");
         }
         if mark != self.mark || records != self.digest.records() || digest != self.digest.digest() {
@@ -262,7 +295,7 @@ fn check_node(disk: &Disk, oid: Oid, meta: &Meta, content: Content) -> Result<()
             return protocol("a root that is no directory");
         }
     }
-    if content == Content::Follows && meta.kind != ObjectKind::File {
+    if matches!(content, Content::Follows | Content::Patch) && meta.kind != ObjectKind::File {
         return protocol("content for what is no file");
     }
     let link_ok = (meta.kind == ObjectKind::Symlink) != meta.link.is_empty() && !meta.link.contains(&0);

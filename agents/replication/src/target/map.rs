@@ -134,6 +134,7 @@ impl Map {
             SCHEMA_VERSION => {}
             _ => return Err(rusqlite::Error::InvalidQuery),
         }
+        db.execute_batch(super::patch::TABLE)?;
         Ok(Self { db })
     }
 

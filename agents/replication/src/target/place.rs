@@ -1,5 +1,5 @@
-//! Placing a recorded batch, in five passes: what loses its place steps aside, what is new or moved takes its place,
-//! what has no name left goes, then meta, then the directories' own meta.
+//! Placing a recorded batch, in passes: what loses its place steps aside, what is new or moved takes its place,
+//! what has no name left goes, then changes in place, then meta, then the directories' own meta.
 //!
 //! The passes are a function of the map and the recorded batch alone, and every step first looks whether it was done:
 //! an inode is known again by number and handle. So after a crash the same passes are run again from the start.
@@ -66,6 +66,7 @@ impl<'a> Placing<'a> {
                 self.remove(&name)?;
             }
         }
+        self.change_in_place()?;
         self.settle_meta()?;
         self.settle_directories()?;
         self.sync()

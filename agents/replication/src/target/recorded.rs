@@ -22,11 +22,8 @@ impl Map {
                 Some(root) => Some(Staged { root, name: row.get(3)?, id: id_at(row, 4)? }),
                 None => None,
             };
-            let content = match row.get::<_, u8>(1)? {
-                1 => Content::Follows,
-                2 => Content::Gone,
-                _ => Content::Keep,
-            };
+            let byte: u8 = row.get(1)?;
+            let content = Content::ALL.iter().copied().find(|content| *content as u8 == byte).unwrap_or(Content::Keep);
             Ok(Pending { meta: meta_at(row, 0)?, content, staged })
         })
     }
@@ -105,7 +102,9 @@ impl Map {
     }
 
     pub fn clear_pending(&self) -> Result<()> {
-        self.db.execute_batch("DELETE FROM pnode; DELETE FROM plink; DELETE FROM meta WHERE key LIKE 'pending%'")
+        self.db.execute_batch(
+            "DELETE FROM pnode; DELETE FROM plink; DELETE FROM ppatch; DELETE FROM meta WHERE key LIKE 'pending%'",
+        )
     }
 }
 

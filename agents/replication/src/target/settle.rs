@@ -41,6 +41,30 @@ impl Placing<'_> {
         Ok(())
     }
 
+    /// Changes files block by block, at whatever place they have now.
+    pub(super) fn change_in_place(&mut self) -> Result<()> {
+        for patch in self.map.pending_patches()? {
+            let Some(name) = self.map.first_name(patch.oid)? else { continue };
+            let (dir, id) = (self.disk.dir(self.map, name.parent)?, self.future_id(patch.oid)?);
+            let found = dir.as_ref().map(|dir| find(dir.as_fd(), &name.name)).transpose()?.flatten();
+            let Some(found) = found.filter(|found| Some(&found.id) == id.as_ref()) else {
+                self.lose(&name, "it is not where it was put");
+                continue;
+            };
+            let opened = beneath::reopen_writable(found.fd.as_fd());
+            let file = opened.map_err(SessionError::io(format!("opening {}", name.name.escape_ascii())))?;
+            failpoint::pass("target.patch");
+            patch.apply(self.disk, file.as_fd())?;
+            if let Some(pending) = self.map.pending(patch.oid)? {
+                let problems = &mut self.problems;
+                meta_io::apply_meta(file.as_fd(), &pending.meta, &mut |problem| note(problems, problem))
+                    .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
+            }
+            self.sync_later(file);
+        }
+        Ok(())
+    }
+
     fn apply_in_place(&mut self, oid: Oid, known: &Known) -> Result<()> {
         let Some(name) = self.map.first_name(oid)?.filter(|_| known.id != FileId::NONE) else { return Ok(()) };
         let dir = self.disk.dir(self.map, name.parent)?;

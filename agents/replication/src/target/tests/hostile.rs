@@ -1,7 +1,8 @@
 //! A peer that breaks the rules: refused, nothing placed, no panic, and the next session goes on.
 
 use super::rig::*;
-use crate::message::{BatchKind, Content, Message, OrphanPolicy};
+use crate::content::block_hash;
+use crate::message::{Base, BatchKind, Content, Message, OrphanPolicy};
 use crate::meta::{Meta, ObjectKind, Oid};
 use crate::session::SessionError;
 use ::model::{Epoch, Mark};
@@ -196,4 +197,48 @@ fn a_fresh_target_takes_no_batches() {
     session.send(Message::Continue { lineage: LINEAGE.to_vec(), from: mark(0) });
     assert!(matches!(session.end(), Err(SessionError::Protocol(_))));
     assert_eq!(rig.target.report().state, ::model::agent_status::TargetState::NeverSynced);
+}
+
+fn announced() -> Message {
+    Message::Node { oid: oid(3), meta: meta(ObjectKind::File), content: Content::Patch }
+}
+
+fn block(number: u64, new: &[u8]) -> Message {
+    let pieces = vec![(0, new.to_vec())];
+    Message::Block { oid: oid(3), number, base: Base::Zeros, new: block_hash(new), pieces }
+}
+
+#[test]
+fn changes_in_place_that_do_not_fit_are_refused() {
+    let begin = Message::BatchBegin { mark: mark(2), kind: BatchKind::Live };
+    let refuse = |why: &str, records: Vec<Message>| {
+        refused(why, [vec![begin.clone()], records].concat());
+    };
+    let end = |size| Message::PatchEnd { oid: oid(3), size };
+    refuse("were not announced", vec![block(0, b"x")]);
+    refuse("were not announced", vec![end(1)]);
+    refuse("out of order", vec![announced(), block(1, b"x"), block(1, b"y")]);
+    refuse("out of order", vec![announced(), block(u64::MAX, b"x")]);
+    refuse("out of order", vec![announced(), Message::Zeros { oid: oid(3), from: 2, until: 2 }]);
+    refuse("out of order", vec![announced(), Message::Zeros { oid: oid(3), from: 0, until: u64::MAX }]);
+    refuse("longer than a file can be", vec![announced(), end(u64::MAX)]);
+    refuse("between the changes", vec![announced(), link(ROOT, "x", 3)]);
+    let Message::Block { pieces, base, .. } = block(0, b"x") else { panic!() };
+    let other = Message::Block { oid: oid(3), number: 0, base, new: block_hash(b"y"), pieces };
+    refuse("not what its hash says", vec![announced(), other]);
+    let of_directory = Message::Node { oid: oid(1), meta: meta(ObjectKind::Directory), content: Content::Patch };
+    refuse("content for what is no file", vec![of_directory]);
+    let unended = Message::BatchEnd { mark: mark(2), records: 1, digest: [0; 32] };
+    refuse("ends within a content", vec![announced(), unended]);
+    let unknown = Message::Node { oid: oid(77), meta: meta(ObjectKind::File), content: Content::Patch };
+    missed(vec![begin.clone(), unknown]);
+}
+
+#[test]
+fn a_block_that_is_not_what_was_sent_before_is_never_changed() {
+    let begin = Message::BatchBegin { mark: mark(2), kind: BatchKind::Live };
+    let changed = patch(3, b"another content", b"another CONTENT", &meta(ObjectKind::File));
+    let (rig, end) = ended("drifted", [vec![begin], changed].concat());
+    assert!(matches!(&end, SessionError::Drifted(text) if text.contains("block 0 of object")), "{end:?}");
+    assert!(matches!(rig.session().welcome(), Message::Welcome { dirty: true, .. }), "everything is compared next");
 }

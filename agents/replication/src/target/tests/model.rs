@@ -147,6 +147,7 @@ impl Model {
             match before.objects.get(n) {
                 Some(old) if old == object => {}
                 Some(old) if old.content == object.content => records.push(node(oid(*n), &object.meta)),
+                Some(old) if n % 2 == 1 => records.extend(patch(*n, &old.content, &object.content, &object.meta)),
                 None if object.meta.kind != ObjectKind::File => records.push(node(oid(*n), &object.meta)),
                 _ => records.extend(file_with(*n, &object.content, &object.meta)),
             }
@@ -291,6 +292,7 @@ fn a_crash_anywhere_is_made_good_by_going_on() {
     let places = [
         ("target.receive", 3),
         ("target.stage", 2),
+        ("target.patch", 1),
         ("target.place", 0),
         ("target.meta", 2),
         ("target.index.commit", 1),

@@ -1,7 +1,7 @@
 //! A target in a temporary directory, and a source that says what a test wants it to.
 
-use crate::content::hash_bytes;
-use crate::message::{BatchDigest, BatchKind, Content, Message, OrphanPolicy};
+use crate::content::{block_hash, hash_bytes};
+use crate::message::{Base, BatchDigest, BatchKind, Content, Message, OrphanPolicy};
 use crate::meta::{Meta, ObjectKind, Oid};
 use crate::peer::{LocalPeer, Peer, PeerError, pair};
 use crate::root::RootConfig;
@@ -68,6 +68,20 @@ pub fn file_with(n: u64, content: &[u8], meta: &Meta) -> Vec<Message> {
     }
     messages.push(Message::DataEnd { oid: oid(n), size, hash: hash_bytes(content) });
     messages
+}
+
+/// A file of one block that is changed in place.
+pub fn patch(n: u64, old: &[u8], new: &[u8], meta: &Meta) -> Vec<Message> {
+    let size = new.len() as u64;
+    let (base, hash) = (Base::Old(block_hash(old)), block_hash(new));
+    // What the old content has beyond the new one's end is cut off, and stays only if it is not looked at.
+    let base = if old.len() > new.len() { Base::Zeros } else { base };
+    let pieces = if new.is_empty() { Vec::new() } else { vec![(0, new.to_vec())] };
+    vec![
+        Message::Node { oid: oid(n), meta: Meta { size, ..meta.clone() }, content: Content::Patch },
+        Message::Block { oid: oid(n), number: 0, base, new: hash, pieces },
+        Message::PatchEnd { oid: oid(n), size },
+    ]
 }
 
 pub fn link(parent: Oid, name: &str, n: u64) -> Message {
