@@ -5,7 +5,7 @@ use super::{
     stream::Pair,
 };
 use crate::{
-    message::{Base, Content, Message},
+    message::{Base, Message},
     source::FollowOptions,
 };
 use model::{Epoch, agent_status::Capture};
@@ -228,7 +228,9 @@ fn a_file_that_is_written_all_the_time_is_complete_at_each_barrier() {
 
 #[test]
 fn what_a_synchronization_gave_is_what_later_changes_are_the_difference_to() {
-    let mut pair = Pair::new(Lab::new(Capture::Fanotify));
+    let mut lab = Lab::new(Capture::Fanotify);
+    lab.config.spool_bytes_max = 16 << 20;
+    let mut pair = Pair::new(lab);
     let source = pair.lab.open();
     let mut numbers = Numbers(11);
     let file = open(&pair, "database");
@@ -237,27 +239,29 @@ fn what_a_synchronization_gave_is_what_later_changes_are_the_difference_to() {
         pair.caught_up(&source);
         file.write_all_at(b"signed", 100_000).unwrap();
         pair.caught_up(&source);
+        // A target that takes nothing keeps the spool nearly full: the file is not read again before it must be.
+        source.shared().lock().pins.insert("another".into(), 0);
+        fs::write(pair.lab.root().join("filling"), numbers.bytes(11 << 20)).unwrap();
+        pair.caught_up(&source);
     })
     .unwrap_err();
-    // While it is copied anew a block changes, and changes back before the source looks at it again.
-    let was = read_block(&file);
-    let back = pair.lab.root().join("database");
-    let lured = std::sync::Mutex::new(Some(was));
+    // While it is copied anew, and only then, one of its blocks is another one.
+    let was = std::sync::Mutex::new(Some(read_block(&file)));
+    let path = pair.lab.root().join("database");
     pair.meanwhile = Box::new(move |message| {
-        let begins = matches!(message, Message::Mirror { .. });
-        let ended = matches!(message, Message::Node { content: Content::Follows | Content::Keep, .. });
-        let file = OpenOptions::new().write(true).open(&back).unwrap();
-        if begins {
-            file.write_all_at(&[1; 4096], 1 << 20).unwrap();
-        } else if ended && let Some(was) = lured.lock().unwrap().take() {
-            file.write_all_at(&was, 1 << 20).unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        match message {
+            Message::Mirror { .. } => file.write_all_at(&[1; 4096], 1 << 20).unwrap(),
+            Message::DataEnd { size, .. } if *size == 2 << 20 => {
+                if let Some(was) = was.lock().unwrap().take() {
+                    file.write_all_at(&was, 1 << 20).unwrap();
+                }
+            }
+            _ => {}
         }
     });
     let again = FollowOptions { force_mirror: true, ..FollowOptions::default() };
     pair.session(&source, &again, None, || {
-        pair.caught_up(&source);
-        pair.assert_equal(&source);
-        file.write_all_at(b"and on", 5).unwrap();
         pair.caught_up(&source);
         pair.assert_equal(&source);
     })
