@@ -27,6 +27,7 @@ mod pending;
 mod reconcile;
 mod rescan;
 mod resync;
+mod signer;
 mod signing;
 mod slot;
 mod status;

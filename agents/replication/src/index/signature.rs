@@ -6,7 +6,10 @@
 //! making two units that look alike. Rows hold 1 MiB of content each; a file has them in `signature` once it is in
 //! `signed`.
 
-use super::Index;
+use super::{
+    Index, Stored,
+    objects::{COLUMNS, stored},
+};
 use crate::{
     content::{BLOCK_BYTES, BlockHash, BlockList, block_hash},
     meta::Oid,
@@ -126,6 +129,18 @@ impl Index {
             .prepare_cached("SELECT size, complete FROM signed WHERE oid = ?1")?
             .query_row([oid.0], |row| Ok(Signed { size: row.get(0)?, complete: row.get(1)? }))
             .optional()
+    }
+
+    /// The first file after `after` and up to `until` that has no signature, whose content is known and whose length is
+    /// within the bounds.
+    pub fn unsigned(&self, after: Oid, until: Oid, min: u64, max: u64) -> rusqlite::Result<Option<Stored>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM object WHERE oid > ?1 AND oid <= ?2 AND kind = 1 AND size BETWEEN ?3 AND ?4
+               AND hash IS NOT NULL AND NOT racy AND NOT EXISTS (SELECT 1 FROM signed WHERE signed.oid = object.oid)
+             ORDER BY oid LIMIT 1"
+        );
+        let values = params![after.0, until.0, min, max];
+        self.connection.prepare_cached(&sql)?.query_row(values, stored).optional()
     }
 
     pub fn set_signed(&self, oid: Oid, signed: Signed) -> rusqlite::Result<()> {

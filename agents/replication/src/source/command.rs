@@ -8,6 +8,16 @@ use std::{sync::mpsc::SyncSender, time::Instant};
 /// Orders that wait for the engine; a sender waits when there are more.
 pub(super) const COMMANDS_MAX: usize = 64;
 
+/// What a target was given of a large file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    pub oid: Oid,
+    /// Unknown when it was taken for equal by its times.
+    pub hash: Option<[u8; 32]>,
+    /// Change time of the file when it was read.
+    pub ctime: Option<(i64, u32)>,
+}
+
 pub(super) enum Command {
     /// Answer once everything written before now is in batches.
     Barrier { deadline: Instant, reply: SyncSender<Result<Mark, SourceError>> },
@@ -19,7 +29,7 @@ pub(super) enum Command {
     /// Objects that a session could not read: say them again as soon as they can be read. And large files with the hash
     /// of what a target was given of them: say those again whose signature is of something else. Answered once that
     /// will not be forgotten.
-    Again { oids: Vec<Oid>, given: Vec<(Oid, [u8; 32])>, reply: SyncSender<Result<(), SourceError>> },
+    Again { oids: Vec<Oid>, given: Vec<Given>, reply: SyncSender<Result<(), SourceError>> },
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

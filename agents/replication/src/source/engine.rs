@@ -11,6 +11,7 @@ use super::{
     owed::Owed,
     pending::{Hint, Item, Pending},
     rescan::Rescans,
+    signer::Signer,
     slot::{Roots, Slot},
     status::{Shared, now_nanos},
     unreadable::Unreadable,
@@ -69,6 +70,7 @@ pub(super) struct Timers {
     pub roots: Instant,
     pub rescan: Instant,
     pub owed: Owed,
+    pub signer: Signer,
     pub poll: Option<Instant>,
     pub account: Instant,
     pub sums: Instant,
@@ -87,6 +89,7 @@ impl Timers {
             roots: now + ROOTS_EVERY,
             rescan: now + RESCAN_EVERY,
             owed: Owed::new(now),
+            signer: Signer::new(now),
             poll: None,
             account: now,
             sums: now,
@@ -132,7 +135,7 @@ impl Engine {
         self.tell_what_waits(now);
         self.account(now)?;
         self.answer_barriers();
-        Ok(())
+        self.sign(now)
     }
 
     /// Sleeps until there is something to do. Returns whether events are waiting.
@@ -140,7 +143,8 @@ impl Engine {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let now = Instant::now();
         let mut timeout = if self.pending.is_empty() || self.timers.rest.is_some() { IDLE } else { Duration::ZERO };
-        let due = [self.pending.due(), self.timers.rest, self.timers.poll, self.barriers.deadline()];
+        let signing = Some(self.timers.signer.at).filter(|_| self.timers.rest.is_none());
+        let due = [self.pending.due(), self.timers.rest, self.timers.poll, self.barriers.deadline(), signing];
         for at in due.into_iter().flatten() {
             timeout = timeout.min(at.saturating_duration_since(now).max(Duration::from_millis(1)));
         }

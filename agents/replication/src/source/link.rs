@@ -1,6 +1,11 @@
 //! The source's end of one connection: sending with an eye on what comes back.
 
-use super::{Source, SourceError, command::Command, slot::Roots, status::Shared};
+use super::{
+    Source, SourceError,
+    command::{Command, Given},
+    slot::Roots,
+    status::Shared,
+};
 use crate::{
     failpoint,
     index::Snapshot,
@@ -245,7 +250,7 @@ impl<'a> Link<'a> {
 
     /// Has objects said again; they will be, whatever becomes of this session and of the source. `given` is what the
     /// target has of large files now.
-    pub fn order_again(&mut self, oids: Vec<Oid>, given: Vec<(Oid, [u8; 32])>) -> Result<(), SessionError> {
+    pub fn order_again(&mut self, oids: Vec<Oid>, given: Vec<Given>) -> Result<(), SessionError> {
         let (reply, answer) = sync_channel(1);
         self.shared.order(Command::Again { oids, given, reply }).map_err(session_error)?;
         self.answered(&answer)

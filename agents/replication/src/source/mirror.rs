@@ -311,7 +311,10 @@ impl Mirror<'_, '_> {
                 taken.insert((entry.root, entry.path.clone()));
             }
             match ours {
-                Some(hash) => self.parts.expect_content(stored, hash),
+                Some(hash) => {
+                    let stat = file.as_ref().and_then(|file| rustix::fs::fstat(file).ok());
+                    self.parts.expect_content(stored, hash, stat.map(|stat| content::ctime(&stat)));
+                }
                 None => self.parts.expect_times(stored, &meta),
             }
             self.parts.keep(oid, meta)?;

@@ -2,10 +2,11 @@
 
 use super::{
     SourceError,
+    command::Given,
     engine::Engine,
     pending::{Hint, Item},
 };
-use crate::meta::Oid;
+use crate::{index::Stored, meta::Oid};
 use std::time::{Duration, Instant};
 
 /// How often what could not be read is tried again.
@@ -27,12 +28,17 @@ impl Owed {
 
 impl Engine {
     /// Notes durably, and does at once, what is to be said again.
-    pub fn owe(&mut self, mut oids: Vec<Oid>, given: &[(Oid, [u8; 32])]) -> Result<(), SourceError> {
-        for (oid, hash) in given {
-            // What is said block by block is the difference to what every target has.
-            let is_signed = self.index.signed(*oid)?.is_some();
-            if is_signed && self.index.object(*oid)?.is_some_and(|stored| stored.hash != Some(*hash)) {
-                oids.push(*oid);
+    pub fn owe(&mut self, mut oids: Vec<Oid>, given: &[Given]) -> Result<(), SourceError> {
+        for given in given {
+            let Some(stored) = self.index.object(given.oid)? else { continue };
+            if self.index.signed(given.oid)?.is_some() {
+                // What is said block by block is the difference to what every target has.
+                let is_it = given.hash.is_some() && given.hash == stored.hash;
+                let is_trusted = given.hash.is_none() && stored.hash.is_some();
+                oids.extend((!is_it && !is_trusted).then_some(given.oid));
+            } else if stored.hash.is_none() && !stored.racy && given.ctime == Some(stored.ctime) {
+                self.index.put_object(&Stored { hash: given.hash, ..stored })?;
+                self.timers.signer.look_again(Instant::now());
             }
         }
         if oids.is_empty() {

@@ -2,6 +2,7 @@
 //! could not hold.
 
 use super::{
+    command::Given,
     content::{self, Read, Reader, Writers},
     link::Link,
     patch::PATCHED_BYTES_MIN,
@@ -38,7 +39,7 @@ pub(super) struct Parts<'l, 'a> {
     /// Objects that were left out, or said as they may not be.
     again: Vec<Oid>,
     /// What the target has of large files now.
-    given: Vec<(Oid, [u8; 32])>,
+    given: Vec<Given>,
 }
 
 struct Open {
@@ -181,7 +182,8 @@ impl<'l, 'a> Parts<'l, 'a> {
                 if !read.stable {
                     self.again.push(oid);
                 }
-                self.expect_content(stored, read.hash);
+                let ctime = rustix::fs::fstat(file).ok().filter(|_| read.stable).map(|stat| content::ctime(&stat));
+                self.expect_content(stored, read.hash, ctime);
                 return Ok(true);
             }
             Err(Sending::Peer(error)) => return Err(error),
@@ -196,9 +198,9 @@ impl<'l, 'a> Parts<'l, 'a> {
 
     /// Has an object said again of which a target is given another content than the index has: when that has passed, the
     /// index sees no change.
-    pub fn expect_content(&mut self, stored: &Stored, hash: [u8; 32]) {
+    pub fn expect_content(&mut self, stored: &Stored, hash: [u8; 32], ctime: Option<(i64, u32)>) {
         if stored.meta.size >= PATCHED_BYTES_MIN {
-            self.given.push((stored.oid, hash));
+            self.given.push(Given { oid: stored.oid, hash: Some(hash), ctime });
         }
         if stored.hash.is_some_and(|known| known != hash) {
             self.again.push(stored.oid);
@@ -207,9 +209,8 @@ impl<'l, 'a> Parts<'l, 'a> {
 
     /// As `expect_content`, where an object was taken for equal by its times.
     pub fn expect_times(&mut self, stored: &Stored, now: &Meta) {
-        if stored.meta.size >= PATCHED_BYTES_MIN && stored.hash.is_none() {
-            // Nobody knows whether it is what a signature says.
-            self.given.push((stored.oid, [0; 32]));
+        if stored.meta.size >= PATCHED_BYTES_MIN {
+            self.given.push(Given { oid: stored.oid, hash: None, ctime: None });
         }
         let is_other = (stored.meta.size, stored.meta.mtime) != (now.size, now.mtime);
         if is_other && stored.hash.is_some() {

@@ -311,8 +311,8 @@ fn changed(bytes: &[u8], signed: &mut SignedBlock, key: &[u8; 32]) -> Option<(Ba
     Some((base, new, pieces))
 }
 
-/// Where data begins at or after `at`; `size` when there is none.
-fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<u64> {
+/// Where data begins at or after `at`; the end of the row that ends the file when there is none.
+pub(super) fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<u64> {
     match seek(file, SeekFrom::Data(at)) {
         Ok(begin) => Ok(begin),
         // A hole up to the end: rows are counted whole, and there is none after it.
@@ -323,7 +323,7 @@ fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<u64> {
 }
 
 /// Reads until `buffer` is full or the file ends.
-fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+pub(super) fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     #[cfg(test)]
     content::bad::check(file)?;
     let mut got = 0;

@@ -21,6 +21,11 @@ impl Signing {
         Self { key: *key, wanted: false, regions: BTreeMap::new() }
     }
 
+    /// Of a file that is known to be large.
+    pub fn wanted(key: &[u8; 32]) -> Self {
+        Self { wanted: true, ..Self::new(key) }
+    }
+
     /// Takes a block as it was read. What is never taken is a hole.
     pub fn take(&mut self, number: u64, bytes: &[u8], hash: BlockHash) {
         if !self.wanted || hash.is_none() {

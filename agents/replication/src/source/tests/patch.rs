@@ -186,12 +186,56 @@ fn a_file_too_large_for_one_batch_is_said_in_pieces_when_nothing_is_known_of_it(
         pair.caught_up(&source);
         let mirrored = sent.whole();
         assert!(mirrored >= 44 << 20);
+        forget_signatures(&pair);
+        let _ = sent.pieces();
         file.write_all_at(b"first", 30 << 20).unwrap();
         pair.caught_up(&source);
         assert_eq!((sent.whole(), sent.pieces()), (0, 44 << 20), "nothing was known");
         file.write_all_at(b"second", 30 << 20).unwrap();
         pair.caught_up(&source);
         assert_eq!((sent.whole(), sent.pieces()), (0, 4096));
+        pair.assert_equal(&source);
+    })
+    .unwrap_err();
+}
+
+/// Waits until every large file has a signature.
+fn signed(pair: &Pair) -> rusqlite::Connection {
+    let database = rusqlite::Connection::open(pair.lab.config.state.join("source.db")).unwrap();
+    database.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    eventually("signatures", || {
+        let sql =
+            "SELECT (SELECT count(*) FROM object WHERE kind = 1 AND size >= 262144) = (SELECT count(*) FROM signed)";
+        database.query_row(sql, (), |row| row.get(0)).unwrap()
+    });
+    database
+}
+
+fn forget_signatures(pair: &Pair) {
+    signed(pair).execute_batch("DELETE FROM signed; DELETE FROM signature").unwrap();
+}
+
+#[test]
+fn the_first_change_of_a_file_that_was_synchronized_is_as_small_as_the_later_ones() {
+    let mut pair = Pair::new(Lab::new(Capture::Fanotify));
+    let sent = counted(&mut pair);
+    let mut numbers = Numbers(17);
+    let file = open(&pair, "image");
+    file.set_len(40 << 20).unwrap();
+    for at in [0, 3, 11] {
+        file.write_all_at(&numbers.bytes(1_500_000), at << 20).unwrap();
+    }
+    // Known to be there: its times are older than the scan.
+    std::thread::park_timeout(std::time::Duration::from_millis(50));
+    let source = pair.lab.open();
+    pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+        signed(&pair);
+        let _ = (sent.whole(), sent.pieces());
+        file.write_all_at(b"first", 4 << 20).unwrap();
+        file.write_all_at(b"in a hole", 20 << 20).unwrap();
+        pair.caught_up(&source);
+        assert_eq!((sent.whole(), sent.pieces()), (0, 2 * 4096));
         pair.assert_equal(&source);
     })
     .unwrap_err();
