@@ -4,7 +4,7 @@
 use crate::{
     content::{BLOCK_BYTES, BlockHash},
     message::{
-        Base, DecodeError, Entry, NAME_BYTES_MAX, PATH_BYTES_MAX, Piece, SYMLINK_BYTES_MAX, TEXT_BYTES_MAX,
+        BLOCKS_MAX, Base, DecodeError, Entry, NAME_BYTES_MAX, PATH_BYTES_MAX, Piece, SYMLINK_BYTES_MAX, TEXT_BYTES_MAX,
         XATTR_BYTES_MAX, XATTRS_MAX,
     },
     meta::{Meta, ObjectKind},
@@ -199,6 +199,15 @@ impl Reader<'_> {
             pieces.push((offset, bytes));
         }
         Ok(pieces)
+    }
+
+    /// Numbers of blocks.
+    pub fn blocks(&mut self) -> Result<Vec<u64>, DecodeError> {
+        let count = self.u32("blocks")? as usize;
+        if count > BLOCKS_MAX {
+            return Err(DecodeError::TooLong { what: "blocks", length: count, limit: BLOCKS_MAX });
+        }
+        (0..count).map(|_| self.u64("block")).collect()
     }
 
     fn xattrs(&mut self) -> Result<Xattrs, DecodeError> {

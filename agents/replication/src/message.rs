@@ -22,6 +22,8 @@ pub const SYMLINK_BYTES_MAX: usize = 4096;
 /// Most extended attributes of one object, and the most bytes they may have in all.
 pub const XATTRS_MAX: usize = 1024;
 pub const XATTR_BYTES_MAX: usize = 512 << 10;
+/// Most blocks in one message about them.
+pub const BLOCKS_MAX: usize = 4096;
 pub const LINEAGE_BYTES_MAX: usize = 64;
 pub const TEXT_BYTES_MAX: usize = 4096;
 
@@ -215,6 +217,12 @@ pub enum Message {
         synced: Option<Mark>,
         heartbeat: u64,
     },
+    /// Target to source: these blocks of a file are not what a change was meant for. Nothing was done to them, and they are
+    /// asked for as they should be.
+    Diverged {
+        oid: Oid,
+        blocks: Vec<u64>,
+    },
     /// Target to source: there is no room for what comes. The session ends, and a later one goes on.
     Stalled {
         why: String,
@@ -242,7 +250,7 @@ macro_rules! message_types {
 message_types! {
     Welcome = 0x100, Continue = 0x101, Mirror = 0x102, Compare = 0x103, Listing = 0x104, ListingEnd = 0x105,
     SetAside = 0x106, BatchBegin = 0x110, Adopt = 0x111, Node = 0x112, Data = 0x113, DataEnd = 0x114, Link = 0x115,
-    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Void = 0x119, Block = 0x11a, Zeros = 0x11b, PatchEnd = 0x11c, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123,
+    Unlink = 0x116, BatchEnd = 0x117, MirrorEnd = 0x118, Void = 0x119, Block = 0x11a, Zeros = 0x11b, PatchEnd = 0x11c, Heartbeat = 0x120, Ack = 0x121, Stalled = 0x122, Failed = 0x123, Diverged = 0x124,
 }
 
 /// Counts and digests the records of a batch between its begin and its end: the two numbers in `BatchEnd`.
@@ -397,6 +405,11 @@ impl Message {
                 out.option(synced.as_ref(), |out, mark| out.mark(*mark));
                 out.u64(*heartbeat);
             }
+            Message::Diverged { oid, blocks } => {
+                out.u64(oid.0);
+                out.u32(blocks.len() as u32);
+                blocks.iter().for_each(|block| out.u64(*block));
+            }
             Message::Stalled { why } | Message::Failed { why } => out.bytes(why.as_bytes()),
         }
         out.0
@@ -490,6 +503,7 @@ impl Message {
             },
             0x122 => Message::Stalled { why: input.text()? },
             0x123 => Message::Failed { why: input.text()? },
+            0x124 => Message::Diverged { oid: Oid(input.u64("oid")?), blocks: input.blocks()? },
             other => return Err(DecodeError::Kind(other)),
         })
     }

@@ -10,6 +10,7 @@
 mod carry;
 mod check;
 mod disk;
+mod diverged;
 mod engine;
 mod incoming;
 mod map;

@@ -30,6 +30,8 @@ pub(super) enum Command {
     /// of what a target was given of them: say those again whose signature is of something else. Answered once that
     /// will not be forgotten.
     Again { oids: Vec<Oid>, given: Vec<Given>, reply: SyncSender<Result<(), SourceError>> },
+    /// A target has something else in these blocks of a file: say them as they are. It asks again until they come.
+    Repair { oid: Oid, blocks: Vec<u64> },
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

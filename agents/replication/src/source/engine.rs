@@ -213,6 +213,7 @@ impl Engine {
                     let noted = self.owe(oids, &given);
                     let _ = reply.try_send(noted);
                 }
+                Command::Repair { oid, blocks } => self.repair(oid, &blocks)?,
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
             }
         }

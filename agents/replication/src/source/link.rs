@@ -134,7 +134,12 @@ impl<'a> Link<'a> {
         while begin.elapsed() < limit {
             self.check_stop()?;
             match self.peer.receive(STEP)? {
-                Some(message @ (Message::Ack { .. } | Message::Stalled { .. } | Message::Failed { .. })) => {
+                Some(
+                    message @ (Message::Ack { .. }
+                    | Message::Diverged { .. }
+                    | Message::Stalled { .. }
+                    | Message::Failed { .. }),
+                ) => {
                     self.take(message)?;
                 }
                 Some(message) => return Ok(message),
@@ -147,6 +152,10 @@ impl<'a> Link<'a> {
     fn take(&mut self, message: Message) -> Result<(), SessionError> {
         match message {
             Message::Ack { synced, .. } => self.acknowledge(synced),
+            Message::Diverged { oid, blocks } => {
+                tracing::warn!(target = %self.target, %oid, blocks = blocks.len(), "a file was changed at the target; what it should be is sent");
+                self.shared.order(Command::Repair { oid, blocks }).map_err(session_error)
+            }
             Message::Stalled { why } | Message::Failed { why } => Err(SessionError::Refused(why)),
             other => Err(SessionError::Protocol(format!("a message of type {:#x} from the target", other.kind()))),
         }

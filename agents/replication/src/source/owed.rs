@@ -6,7 +6,11 @@ use super::{
     engine::Engine,
     pending::{Hint, Item},
 };
-use crate::{index::Stored, meta::Oid};
+use crate::{
+    content::BLOCK_BYTES,
+    index::{REGION_BLOCKS, Region, SignedBlock, Stored},
+    meta::Oid,
+};
 use std::time::{Duration, Instant};
 
 /// How often what could not be read is tried again.
@@ -48,6 +52,27 @@ impl Engine {
         self.index.owe(&oids)?;
         self.index.commit()?;
         oids.iter().for_each(|oid| self.pending.hot(Item::Object(*oid), Hint::Force));
+        Ok(())
+    }
+
+    /// Has blocks of a file said again that a target has not as it was given them.
+    pub fn repair(&mut self, oid: Oid, blocks: &[u64]) -> Result<(), SourceError> {
+        let Some(stored) = self.index.object(oid)? else { return Ok(()) };
+        let Some(signed) = self.index.signed(oid)? else { return self.owe(vec![oid], &[]) };
+        self.index.begin()?;
+        let end = signed.size.div_ceil(BLOCK_BYTES as u64);
+        for block in blocks.iter().filter(|block| **block < end) {
+            let (number, within) = (block / REGION_BLOCKS as u64, (block % REGION_BLOCKS as u64) as usize);
+            let unknown = if signed.complete { Region::ZEROS } else { Region::UNKNOWN };
+            let mut region = self.index.region(oid, number)?.unwrap_or(unknown);
+            region.0[within] = SignedBlock::UNKNOWN;
+            self.index.set_region(oid, number, &region)?;
+        }
+        // Not believed, whatever its times, until it was compared whole.
+        self.index.put_object(&Stored { racy: true, hash: None, ..stored })?;
+        self.index.commit()?;
+        self.rescans.begin_whole(oid);
+        self.pending.hot(Item::Object(oid), Hint::Content);
         Ok(())
     }
 

@@ -87,6 +87,13 @@ impl Rescans {
         !self.urgent && verify_at.is_none_or(|at| at > now)
     }
 
+    /// What is known of the file was changed: it is read from its beginning.
+    pub fn begin_whole(&mut self, oid: Oid) {
+        let now = Instant::now();
+        let entry = self.entry(oid, now);
+        (entry.reading, entry.verify_at) = (None, Some(now));
+    }
+
     /// The reading that was begun, if there is one.
     pub fn reading(&self, oid: Oid) -> Option<Rescan> {
         self.files.get(&oid)?.reading

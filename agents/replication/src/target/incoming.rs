@@ -72,7 +72,7 @@ impl Incoming {
             Message::Data { oid, offset, bytes } => self.data(oid, offset, &bytes),
             Message::DataEnd { oid, size, hash } => self.data_end(map, oid, size, hash),
             Message::Void { oid } => self.void(disk, oid),
-            Message::Block { oid, .. } | Message::Zeros { oid, .. } => self.patch_of(oid)?.take(message),
+            Message::Block { oid, .. } | Message::Zeros { oid, .. } => self.patch_of(oid)?.take(map, message),
             Message::PatchEnd { oid, size } => self.patch_end(map, oid, size),
             _ if self.patch.is_some() => protocol("a record between the changes of a file"),
             _ if self.open.is_some() => protocol("a record between the pieces of a content"),
@@ -184,6 +184,7 @@ impl Incoming {
         meta_io::apply_meta(open.file.as_fd(), &open.pending.meta, &mut |problem| note(problems, problem))
             .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
         map.set_pending(oid, &open.pending)?;
+        map.settle_diverged(oid, 0, i64::MAX as u64)?;
         self.sync_later(open.file);
         Ok(())
     }
@@ -198,6 +199,10 @@ impl Incoming {
     fn patch_end(&mut self, map: &Map, oid: Oid, size: u64) -> Result<()> {
         self.patch_of(oid)?;
         let Some(patch) = self.patch.take() else { return Ok(()) };
+        if patch.diverged > 0 {
+            let problem = "a file was changed by hand here: what it should be is asked for";
+            note(&mut self.problems, problem.to_owned());
+        }
         let (root, changes) = patch.end(map, size)?;
         self.staged_in.insert(root);
         self.sync_later(changes);

@@ -135,6 +135,7 @@ impl Map {
             _ => return Err(rusqlite::Error::InvalidQuery),
         }
         db.execute_batch(super::patch::TABLE)?;
+        db.execute_batch(super::diverged::TABLE)?;
         Ok(Self { db })
     }
 
@@ -215,6 +216,7 @@ impl Map {
     }
 
     pub fn forget_object(&self, oid: Oid) -> Result<()> {
+        self.settle_diverged(oid, 0, i64::MAX as u64)?;
         self.run("DELETE FROM object WHERE oid = ?", [sql(oid)]).map(drop)
     }
 
@@ -254,6 +256,6 @@ impl Map {
     /// Forgets all objects and names.
     pub fn clear(&self) -> Result<()> {
         self.clear_pending()?;
-        self.db.execute_batch("DELETE FROM object; DELETE FROM dentry")
+        self.db.execute_batch("DELETE FROM object; DELETE FROM dentry; DELETE FROM diverged")
     }
 }

@@ -37,6 +37,9 @@ pub(super) struct OpenPatch {
     /// The first block that may come next.
     next: u64,
     buffer: Box<[u8; BLOCK_BYTES]>,
+    /// Blocks that were not what the changes were meant for, now, and whether there were any before.
+    pub diverged: u64,
+    was_diverged: bool,
 }
 
 /// A change as it is written to the staging directory: what, where and how much, as numbers of 64 bits.
@@ -59,26 +62,38 @@ impl OpenPatch {
         let changes = beneath::create_file(disk.staging(root)?.as_fd(), &stage).map_err(opened)?;
         let changes = BufWriter::with_capacity(256 << 10, std::fs::File::from(changes));
         let buffer = vec![0; BLOCK_BYTES].try_into().unwrap_or_else(|_| Box::new([0; BLOCK_BYTES]));
-        Ok(Self { oid, pending, root, stage, old, changes, next: 0, buffer })
+        Ok(Self {
+            oid,
+            pending,
+            root,
+            stage,
+            old,
+            changes,
+            next: 0,
+            buffer,
+            diverged: 0,
+            was_diverged: map.has_diverged(oid)?,
+        })
     }
 
     /// Takes one record between the node and the end.
-    pub fn take(&mut self, message: Message) -> Result<()> {
+    pub fn take(&mut self, map: &Map, message: Message) -> Result<()> {
         match message {
-            Message::Block { number, base, new, pieces, .. } => self.block(number, base, new, &pieces),
-            Message::Zeros { from, until, .. } => self.zeros(from, until),
+            Message::Block { number, base, new, pieces, .. } => self.block(map, number, base, new, &pieces),
+            Message::Zeros { from, until, .. } => self.zeros(map, from, until),
             _ => protocol("a record between the changes of a file"),
         }
     }
 
-    fn block(&mut self, number: u64, base: Base, new: BlockHash, pieces: &[Piece]) -> Result<()> {
+    fn block(&mut self, map: &Map, number: u64, base: Base, new: BlockHash, pieces: &[Piece]) -> Result<()> {
         self.advance(number, number.saturating_add(1))?;
         let at = number * BLOCK_BYTES as u64;
         self.buffer.fill(0);
         if let Base::Old(hash) = base {
             read_block(self.old.as_fd(), at, &mut self.buffer[..]).map_err(SessionError::io("reading a block"))?;
             if block_hash(&self.buffer[..]) != hash {
-                return Err(SessionError::Drifted(format!("block {number} of object {} is another one", self.oid)));
+                self.diverged += 1;
+                return Ok(map.note_diverged(self.oid, number)?);
             }
         }
         for (offset, bytes) in pieces {
@@ -87,18 +102,30 @@ impl OpenPatch {
         if block_hash(&self.buffer[..]) != new {
             return protocol(format!("block {number} of object {} is not what its hash says", self.oid));
         }
+        let is_whole = pieces.first().is_some_and(|(_, bytes)| bytes.len() == BLOCK_BYTES);
         if base == Base::Zeros {
-            self.note(ZEROS, at, BLOCK_BYTES as u64, &[])?;
+            self.made_good(map, number, number + 1)?;
+            if !is_whole {
+                self.note(ZEROS, at, BLOCK_BYTES as u64, &[])?;
+            }
         }
         pieces
             .iter()
             .try_for_each(|(offset, bytes)| self.note(DATA, at + u64::from(*offset), bytes.len() as u64, bytes))
     }
 
-    fn zeros(&mut self, from: u64, until: u64) -> Result<()> {
+    fn zeros(&mut self, map: &Map, from: u64, until: u64) -> Result<()> {
         self.advance(from, until)?;
+        self.made_good(map, from, until)?;
         let block = BLOCK_BYTES as u64;
         self.note(ZEROS, from * block, (until - from) * block, &[])
+    }
+
+    fn made_good(&self, map: &Map, from: u64, until: u64) -> Result<()> {
+        if self.was_diverged {
+            map.settle_diverged(self.oid, from, until)?;
+        }
+        Ok(())
     }
 
     fn advance(&mut self, from: u64, until: u64) -> Result<()> {

@@ -1,5 +1,6 @@
 //! One session of a stream, on the side that receives.
 
+use super::diverged::Asked;
 use super::engine::{Engine, Placed, Position};
 use super::{Target, mirror};
 use crate::failpoint;
@@ -30,7 +31,7 @@ const ROOTS_CHECKED_EVERY: Duration = Duration::from_secs(2);
 /// target stops its sessions when the epoch changes: older batches of the same lineage may still come.
 pub fn serve(target: &Target, peer: &mut dyn Peer, stop: &AtomicBool) -> Result<()> {
     let number = target.next_session();
-    let mut session = Session { target, peer, stop, number, roots_checked: Instant::now() };
+    let mut session = Session { target, peer, stop, number, roots_checked: Instant::now(), asked: Asked::default() };
     let result = session.run();
     if let Err(error) = &result {
         session.tell(error);
@@ -44,6 +45,7 @@ struct Session<'a> {
     stop: &'a AtomicBool,
     number: u64,
     roots_checked: Instant,
+    asked: Asked,
 }
 
 impl Session<'_> {
@@ -58,6 +60,7 @@ impl Session<'_> {
                     return Err(SessionError::Protocol("the target is not where the source goes on from".to_owned()));
                 }
                 self.target.goes_on();
+                self.ask_for_diverged()?;
                 self.follow(SILENCE_MAX)
             }
             Message::Mirror { lineage, hash, orphans, set_aside } => {
@@ -157,8 +160,16 @@ impl Session<'_> {
     fn placed(&mut self, mark: Option<model::Mark>, placed: Placed) -> Result<()> {
         let lost = placed.lost.join("; ");
         self.target.placed(placed)?;
+        self.ask_for_diverged()?;
         self.ack(mark)?;
         if lost.is_empty() { Ok(()) } else { Err(SessionError::Drifted(lost)) }
+    }
+
+    /// Asks for blocks that are not what they should be.
+    fn ask_for_diverged(&mut self) -> Result<()> {
+        let asked = &mut self.asked;
+        let asks = self.target.with_engine(Some(self.number), |engine| Ok(asked.next(&engine.map)?))?;
+        asks.into_iter().try_for_each(|message| Ok(self.peer.send(message)?))
     }
 
     /// Tells how far the target is. Everything that came before was applied, as messages are taken one by one.

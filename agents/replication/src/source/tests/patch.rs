@@ -340,3 +340,59 @@ fn an_end_and_a_new_beginning_in_the_middle_lose_nothing() {
     })
     .unwrap_err();
 }
+
+#[test]
+fn a_block_that_was_changed_at_the_replica_is_sent_as_it_should_be() {
+    let mut pair = Pair::new(Lab::new(Capture::Fanotify));
+    let sent = counted(&mut pair);
+    let source = pair.lab.open();
+    let mut numbers = Numbers(19);
+    let file = open(&pair, "database");
+    pair.session(&source, &FollowOptions::default(), None, || {
+        file.write_all_at(&numbers.bytes(2 << 20), 0).unwrap();
+        pair.caught_up(&source);
+        let _ = (sent.whole(), sent.pieces());
+        let replica = OpenOptions::new().write(true).open(pair.replica().join("database")).unwrap();
+        replica.write_all_at(b"by hand", (1 << 20) + 5000).unwrap();
+        file.write_all_at(b"at the source", 1 << 20).unwrap();
+        eventually("repaired", || {
+            fs::read(pair.replica().join("database")).unwrap() == fs::read(pair.lab.root().join("database")).unwrap()
+        });
+        pair.caught_up(&source);
+        assert_eq!((sent.whole(), sent.pieces()), (0, 4096 + (64 << 10)), "one unit, and the block it was meant for");
+        let problem = pair.target().report().problem;
+        assert!(problem.as_ref().is_some_and(|problem| problem.contains("by hand")), "{problem:?}");
+        pair.assert_equal(&source);
+    })
+    .unwrap_err();
+}
+
+#[test]
+fn a_block_is_asked_for_until_it_comes() {
+    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    let source = pair.lab.open();
+    let mut numbers = Numbers(23);
+    let file = open(&pair, "database");
+    pair.session(&source, &FollowOptions::default(), None, || {
+        file.write_all_at(&numbers.bytes(2 << 20), 0).unwrap();
+        pair.caught_up(&source);
+    })
+    .unwrap_err();
+    let replica = OpenOptions::new().write(true).open(pair.replica().join("database")).unwrap();
+    replica.write_all_at(b"by hand", (1 << 20) + 5000).unwrap();
+    file.write_all_at(b"at the source", 1 << 20).unwrap();
+    super::lab::barrier(&source);
+    // Cut off at every message: what was found is still known, and asked for by the next session.
+    for cut in 1..12 {
+        let _ = pair.session(&source, &FollowOptions::default(), Some(cut), || {});
+    }
+    pair.session(&source, &FollowOptions::default(), None, || {
+        pair.caught_up(&source);
+        eventually("repaired", || {
+            fs::read(pair.replica().join("database")).unwrap() == fs::read(pair.lab.root().join("database")).unwrap()
+        });
+        pair.caught_up(&source);
+        pair.assert_equal(&source);
+    })
+    .unwrap_err();
+}

@@ -235,10 +235,27 @@ fn changes_in_place_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn a_block_that_is_not_what_was_sent_before_is_never_changed() {
-    let begin = Message::BatchBegin { mark: mark(2), kind: BatchKind::Live };
-    let changed = patch(3, b"another content", b"another CONTENT", &meta(ObjectKind::File));
-    let (rig, end) = ended("drifted", [vec![begin], changed].concat());
-    assert!(matches!(&end, SessionError::Drifted(text) if text.contains("block 0 of object")), "{end:?}");
-    assert!(matches!(rig.session().welcome(), Message::Welcome { dirty: true, .. }), "everything is compared next");
+fn a_block_that_is_not_what_was_sent_before_is_left_alone_and_asked_for() {
+    let rig = Rig::new();
+    let mut session = rig.synced();
+    session.live(1, &before());
+    let mut changed = patch(3, b"another content", b"another CONTENT", &meta(ObjectKind::File));
+    let size = b"content".len() as u64;
+    changed[0] = Message::Node { oid: oid(3), meta: Meta { size, ..meta(ObjectKind::File) }, content: Content::Patch };
+    changed[2] = Message::PatchEnd { oid: oid(3), size };
+    session.send_all(batch(mark(2), BatchKind::Live, &changed));
+    let asked = Message::Diverged { oid: oid(3), blocks: vec![0] };
+    assert_eq!(session.next().unwrap(), asked);
+    session.await_synced(mark(2));
+    assert!(rig.tree().contains(&"f = content".to_owned()));
+    session.cut();
+    let mut session = rig.goes_on(mark(2));
+    assert_eq!(session.next().unwrap(), asked, "in every session");
+    let mut good = patch(3, b"longer than the new one", b"what it is", &meta(ObjectKind::File));
+    assert!(matches!(good[1], Message::Block { base: Base::Zeros, .. }));
+    session.live(3, &std::mem::take(&mut good));
+    assert!(rig.tree().contains(&"f = what it is".to_owned()));
+    session.cut();
+    let mut session = rig.goes_on(mark(3));
+    session.live(4, &[]);
 }
