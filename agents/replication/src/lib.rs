@@ -19,6 +19,7 @@ pub mod message;
 pub mod meta;
 pub mod meta_io;
 pub mod peer;
+pub mod preserve;
 pub mod root;
 pub mod session;
 pub mod source;

@@ -12,6 +12,7 @@ mod check;
 mod disk;
 mod engine;
 mod incoming;
+mod inherit;
 mod map;
 mod mirror;
 mod patch;

@@ -60,6 +60,7 @@ impl Engine {
             rescans: &mut self.rescans,
             unreadable: &mut self.unreadable,
             batch: Batch::begin(mark, sink, &mut self.spool)?,
+            preserve: self.shared.config.preserve,
             spooled_file_max: (limit / 4).max(SPOOLED_FILE_MIN).min(limit),
             directories: HashMap::new(),
             touched: HashSet::new(),
@@ -200,6 +201,8 @@ impl Engine {
                     files: counted.map(|(files, _)| files),
                     bytes: counted.map(|(_, bytes)| bytes),
                     unreadable: self.unreadable.count(index as u32),
+                    skipped: self.unreadable.count_skipped(index as u32),
+                    ..RootStatus::default()
                 }
             })
             .collect();

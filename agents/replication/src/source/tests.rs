@@ -4,5 +4,6 @@ mod copy;
 mod fuzz;
 mod lab;
 mod patch;
+mod preserve;
 mod scan;
 mod stream;

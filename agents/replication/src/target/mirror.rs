@@ -89,7 +89,7 @@ pub(super) fn adopt(map: &Map, disk: &mut Disk, oid: Oid, root: u32, path: &[u8]
             return protocol(format!("object {oid} stands for two things"));
         }
     } else {
-        let meta = meta_io::read_meta(found.fd.as_fd(), &found.stat);
+        let meta = meta_io::read_meta(found.fd.as_fd(), &found.stat, disk.preserve(root));
         let meta = meta.map_err(SessionError::io("reading the meta of what is taken over"))?;
         map.set_known(oid, &Known { id: found.id, meta })?;
     }
@@ -168,7 +168,8 @@ pub(super) fn reset(map: &Map, disk: &mut Disk) -> Result<()> {
     disk.close_all();
     for root in disk.roots.iter() {
         let (id, stat) = file_id(root.fd()).map_err(SessionError::io("looking at a root"))?;
-        let meta = meta_io::read_meta(root.fd(), &stat).map_err(SessionError::io("reading the meta of a root"))?;
+        let meta = meta_io::read_meta(root.fd(), &stat, root.config.preserve)
+            .map_err(SessionError::io("reading the meta of a root"))?;
         let oid = Oid::root(root.index);
         debug_assert!(root_index(oid) == Some(root.index));
         map.set_known(oid, &Known { id, meta })?;

@@ -240,7 +240,8 @@ impl<'a> Placing<'a> {
             beneath::link((from.1.as_fd(), from.2), (staging.as_fd(), &aside))
         } else {
             note(&mut self.problems, "a hard link between roots on different file systems is kept as a copy".into());
-            super::carry::copy((from.1, from.2), (&staging, &aside), &mut self.problems)
+            let preserve = self.disk.preserve(to_root.root);
+            super::carry::copy((from.1, from.2), (&staging, &aside), preserve, &mut self.problems)
         };
         made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)))
             .map_err(SessionError::io(what))
@@ -264,8 +265,9 @@ impl<'a> Placing<'a> {
         made.map_err(SessionError::io(format!("making {}", name.name.escape_ascii())))?;
         if let (Some(found), Some(staged)) = (find(dir.as_fd(), &name.name)?, pending.staged.as_mut()) {
             staged.id = found.id;
+            let preserve = self.disk.preserve_in(self.map, name.parent)?;
             let problems = &mut self.problems;
-            meta_io::apply_meta(found.fd.as_fd(), &pending.meta, &mut |problem| note(problems, problem))
+            meta_io::apply_meta(found.fd.as_fd(), &pending.meta, preserve, &mut |problem| note(problems, problem))
                 .map_err(SessionError::io("setting meta"))?;
         }
         self.map.set_pending(name.oid, &pending)?;

@@ -56,8 +56,9 @@ impl Placing<'_> {
             failpoint::pass("target.patch");
             patch.apply(self.disk, file.as_fd())?;
             if let Some(pending) = self.map.pending(patch.oid)? {
+                let preserve = self.disk.preserve_in(self.map, name.parent)?;
                 let problems = &mut self.problems;
-                meta_io::apply_meta(file.as_fd(), &pending.meta, &mut |problem| note(problems, problem))
+                meta_io::apply_meta(file.as_fd(), &pending.meta, preserve, &mut |problem| note(problems, problem))
                     .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
             }
             self.sync_later(file);
@@ -74,8 +75,9 @@ impl Placing<'_> {
             return Ok(());
         };
         failpoint::pass("target.meta");
+        let preserve = self.disk.preserve_in(self.map, name.parent)?;
         let problems = &mut self.problems;
-        meta_io::apply_meta(found.fd.as_fd(), &known.meta, &mut |problem| note(problems, problem)).map_err(
+        meta_io::apply_meta(found.fd.as_fd(), &known.meta, preserve, &mut |problem| note(problems, problem)).map_err(
             SessionError::io(format!("setting owner, mode, attributes and time of {}", name.name.escape_ascii())),
         )?;
         if known.meta.kind == ObjectKind::File
@@ -123,8 +125,9 @@ impl Placing<'_> {
                 continue;
             };
             failpoint::pass("target.meta");
+            let preserve = self.disk.preserve_in(self.map, oid)?;
             let problems = &mut self.problems;
-            meta_io::apply_meta(dir.as_fd(), &known.meta, &mut |problem| note(problems, problem))
+            meta_io::apply_meta(dir.as_fd(), &known.meta, preserve, &mut |problem| note(problems, problem))
                 .map_err(SessionError::io("setting owner, mode, attributes and time of a directory"))?;
             if !self.sync_all {
                 beneath::fsync(dir.as_fd()).map_err(SessionError::io("syncing a directory"))?;

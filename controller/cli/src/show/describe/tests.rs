@@ -19,9 +19,9 @@ fn mail() -> StoredScenario {
     item.status.observed_generation = 14;
     item.status.epoch = Epoch(3);
     item.spec.description = Some("Postfix and Dovecot".into());
-    let root = Root { name: "mailboxes".into(), path: "/srv/vmail".into(), exclude: Vec::new() };
+    let root = Root { name: "mailboxes".into(), path: "/srv/vmail".into(), ..Root::default() };
     item.spec.primary = Primary { host: "mx1".into(), roots: vec![root], ..Primary::default() };
-    let root = ReplicaRoot { name: "mailboxes".into(), path: "/data/vmail".into() };
+    let root = ReplicaRoot { name: "mailboxes".into(), path: "/data/vmail".into(), ..ReplicaRoot::default() };
     let replica = Replica { name: "dublin".into(), host: "mx2".into(), roots: vec![root], ..Replica::default() };
     item.spec.replicas = vec![replica];
     let script =
