@@ -8,6 +8,8 @@
 
 pub mod beneath;
 pub mod capture;
+#[cfg(test)]
+mod child;
 mod codec;
 pub mod compare;
 pub mod content;

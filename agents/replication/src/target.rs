@@ -7,6 +7,7 @@
 //! Nothing the target did not put in its place itself is ever overwritten or deleted outside of a synchronization: it
 //! goes to the `quarantine`.
 
+mod ability;
 mod carry;
 mod check;
 mod disk;
@@ -21,6 +22,7 @@ mod quarantine;
 mod recorded;
 mod removal;
 mod report;
+mod rights;
 mod serve;
 mod settle;
 mod shared;

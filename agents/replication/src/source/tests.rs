@@ -4,6 +4,7 @@ mod copy;
 mod fuzz;
 mod lab;
 mod patch;
+mod lacks;
 mod preserve;
 mod scan;
 mod stream;
