@@ -88,8 +88,10 @@ pub struct Lack {
 pub enum Weight {
     /// Nothing of the kind is preserved, or `lossy` says that it may be lost here.
     Harmless,
-    /// Some objects may need it, or the agent may not do what the file system could: told when it comes to that.
-    Told,
+    /// Only extremes do not fit, such as attributes of 64 KiB: told when it comes to that.
+    Limit,
+    /// The file system could, and the agent may not: told when it comes to that.
+    Rights,
     /// The root is halted for it.
     Halts,
 }
