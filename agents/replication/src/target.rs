@@ -12,6 +12,7 @@ mod carry;
 mod check;
 mod disk;
 mod engine;
+mod fixed;
 mod incoming;
 mod inherit;
 mod map;

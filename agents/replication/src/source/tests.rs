@@ -1,6 +1,7 @@
 //! The source by itself: what it captures is what is there.
 
 mod copy;
+mod flags;
 mod fuzz;
 mod lab;
 mod patch;

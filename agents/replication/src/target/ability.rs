@@ -118,7 +118,7 @@ impl Trial {
         let Err(why) = tried else { return };
         let (weight, why) = match (self.preserve.keeps(what), may) {
             (false, _) => (Weight::Harmless, why),
-            (true, false) => (Weight::Told, format!("the agent may not: {why}")),
+            (true, false) => (Weight::Rights, format!("the agent may not: {why}")),
             (true, true) => (Weight::Halts, why),
         };
         self.lacks.push(Lack { what: what.as_str().to_owned(), why, weight });
@@ -141,7 +141,7 @@ impl Trial {
             self.note(Loss::Xattrs, trusted, true);
         }
         if has && let Err(why) = set("user.standin", &vec![b'v'; VALUE])? {
-            let weight = if self.preserve.keeps(Loss::Xattrs) { Weight::Told } else { Weight::Harmless };
+            let weight = if self.preserve.keeps(Loss::Xattrs) { Weight::Limit } else { Weight::Harmless };
             let what = Loss::Xattrs.as_str().to_owned();
             self.lacks.push(Lack { what, why: format!("values of {} KiB do not fit: {why}", VALUE >> 10), weight });
         }
@@ -186,7 +186,7 @@ impl Trial {
         self.note(Loss::Timestamps, exact, true);
         for (seconds, year) in [(-2_000_000_000, 1906), (4_102_444_800, 2100)] {
             if is_exact && let Err(why) = set_time(file, seconds, 0)? {
-                let weight = if self.preserve.keeps(Loss::Timestamps) { Weight::Told } else { Weight::Harmless };
+                let weight = if self.preserve.keeps(Loss::Timestamps) { Weight::Limit } else { Weight::Harmless };
                 let what = Loss::Timestamps.as_str().to_owned();
                 self.lacks.push(Lack { what, why: format!("the year {year} does not fit: {why}"), weight });
             }
@@ -236,7 +236,7 @@ impl Trial {
         for (size, name) in SIZES.into_iter().filter(|_| has_holes) {
             if let Err(why) = outcome(ftruncate(&file, size).map(|()| true), "length")? {
                 let why = format!("files of more than {name} do not fit: {why}");
-                self.lacks.push(Lack { what: "sizes".to_owned(), why, weight: Weight::Told });
+                self.lacks.push(Lack { what: "sizes".to_owned(), why, weight: Weight::Limit });
                 break;
             }
         }
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn only_what_can_be_accepted_is_offered_to_be() {
         let refusal = |lacks| Ability { file_system: Some("vfat".to_owned()), lacks }.refusal();
-        assert_eq!(refusal(vec![lack("acls", Weight::Harmless), lack("ownership", Weight::Told)]), None);
+        assert_eq!(refusal(vec![lack("acls", Weight::Harmless), lack("ownership", Weight::Rights)]), None);
         let both = refusal(vec![lack("acls", Weight::Halts), lack("xattrs", Weight::Halts)]).unwrap();
         assert!(both.starts_with("its file system, vfat, cannot hold") && both.contains("acls (no), xattrs (no)"));
         assert!(both.contains("another file system, or accept the loss with `lossy: [acls, xattrs]`"), "{both}");

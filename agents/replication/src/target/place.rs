@@ -6,6 +6,7 @@
 
 use super::check::Depths;
 use super::disk::{Disk, Found, find};
+use super::fixed::is_fixed;
 use super::incoming::{make_inode, note, stage_name};
 use super::map::{FileId, Map, NOTHING, Name, Staged, limbo, limbo_root};
 use crate::meta::{ObjectKind, Oid};
@@ -107,7 +108,10 @@ impl<'a> Placing<'a> {
             && find(dir.as_fd(), &name.name)?.is_some_and(|found| Some(&found.id) == id.as_ref())
         {
             failpoint::pass("target.place");
-            self.rename(name.oid, (&dir, &name.name), (&staging, &aside))?;
+            // Fixed, it stays, and what was to take its place is told as well.
+            if !self.rename(name.oid, (&dir, &name.name), (&staging, &aside))? {
+                return Ok(());
+            }
         }
         self.touched.insert(name.parent);
         self.map.unlink(name.parent, &name.name)?;
@@ -206,7 +210,10 @@ impl<'a> Placing<'a> {
             }
             if limbo_root(parent).is_some() {
                 self.map.unlink(parent, &from)?;
-                return self.rename(name.oid, (&from_dir, &from), (dir, &name.name));
+                return match self.rename(name.oid, (&from_dir, &from), (dir, &name.name))? {
+                    true => Ok(()),
+                    false => self.leave_out(name.oid),
+                };
             }
             return self.link_over((parent, &from_dir, &from), (dir, name));
         }
@@ -214,7 +221,8 @@ impl<'a> Placing<'a> {
     }
 
     /// Renames. A directory that its owner may not write to is opened for that; its mode is put right with its times.
-    fn rename(&mut self, oid: Oid, from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<()> {
+    /// False when what is there, or where it is to be, is fixed.
+    fn rename(&mut self, oid: Oid, from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<bool> {
         let (from, to) = ((from.0.as_fd(), from.1), (to.0.as_fd(), to.1));
         let renamed = match beneath::rename(from, to) {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
@@ -225,13 +233,25 @@ impl<'a> Placing<'a> {
             }
             other => other,
         };
-        renamed.map_err(SessionError::io(format!("renaming to {}", to.1.escape_ascii())))
+        let at = if is_fixed(from.0, from.1) { from } else { to };
+        Ok(self.unless_fixed(at.0, at.1, renamed, "renaming to")?.is_some())
+    }
+
+    /// A new inode that cannot take its place: until its object changes again nothing stands for it here.
+    fn leave_out(&mut self, oid: Oid) -> Result<()> {
+        if let Some(mut pending) = self.map.pending(oid)?
+            && let Some(staged) = pending.staged.as_mut()
+        {
+            staged.id = FileId::NONE;
+            self.map.set_pending(oid, &pending)?;
+        }
+        Ok(())
     }
 
     /// Gives an inode another name, atomically replacing what has it.
     fn link_over(&mut self, from: (Oid, &Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &Name)) -> Result<()> {
         let (dir, name) = to;
-        let what = format!("linking object {} to {}", name.oid, name.name.escape_ascii());
+        let what = format!("linking object {} to", name.oid);
         let roots = (self.disk.locate(self.map, from.0)?, self.disk.locate(self.map, name.parent)?);
         let (Some(from_root), Some(to_root)) = roots else { return Ok(()) };
         let staging = self.disk.staging(to_root.root)?;
@@ -243,8 +263,9 @@ impl<'a> Placing<'a> {
             let preserve = self.disk.preserve(to_root.root);
             super::carry::copy((from.1, from.2), (&staging, &aside), preserve, &mut self.problems)
         };
-        made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)))
-            .map_err(SessionError::io(what))
+        let linked = made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)));
+        let at = if is_fixed(from.1.as_fd(), from.2) { (from.1, from.2) } else { (dir, name.name.as_slice()) };
+        self.unless_fixed(at.0.as_fd(), at.1, linked, &what).map(drop)
     }
 
     /// The inode is nowhere: what has no content is made anew, the rest is lost and has to be sent again.
