@@ -64,6 +64,8 @@ pub struct RootStatus {
     pub unreadable: u64,
     /// Sockets, and fifos and device nodes that are not to be replicated.
     pub skipped: u64,
+    /// Files with further names outside of what is replicated: at a copy they are files of their own.
+    pub linked_outside: u64,
     /// Type of the file system of a copy, such as `ext4`, once it was looked at.
     pub file_system: Option<String>,
     /// What the file system of a copy cannot hold, wanted or not.

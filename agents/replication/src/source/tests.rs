@@ -6,6 +6,8 @@ mod fuzz;
 mod lab;
 mod patch;
 mod lacks;
+mod links;
 mod preserve;
 mod scan;
+mod sparse;
 mod stream;

@@ -61,6 +61,11 @@ impl Scene<'_> {
                 };
                 found.push(NotKept { root: root.name.clone(), what, why: why.to_owned() });
             }
+            if root.linked_outside > 0 {
+                let what = text::count(root.linked_outside, "hard link", "hard links");
+                let why = "to names outside of what is replicated: files of their own at a copy".to_owned();
+                found.push(NotKept { root: root.name.clone(), what, why });
+            }
             let on = root.file_system.as_deref().unwrap_or("its file system");
             for lack in &root.lacks {
                 let why = match lack.weight {

@@ -68,6 +68,14 @@ impl Lab {
         self.dir.path().join("root")
     }
 
+    /// Adds a second root, `root1`, on the same file system.
+    pub fn with_second_root(mut self) -> Self {
+        let path = self.dir.path().join("root1");
+        fs::create_dir(&path).unwrap();
+        self.config.roots.push(RootConfig { name: "r1".into(), path, ..self.config.roots[0].clone() });
+        self
+    }
+
     pub fn open(&self) -> Source {
         Source::open_tuned(self.config.clone(), self.tuning).unwrap()
     }

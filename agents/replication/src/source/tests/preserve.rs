@@ -132,6 +132,46 @@ fn what_a_replica_may_be_without_is_neither_set_there_nor_compared() {
     }
 }
 
+/// A change of owner takes all of them away, at either end.
+#[test]
+fn set_id_bits_and_capabilities_survive_changes_of_owner() {
+    if !is_root() {
+        return;
+    }
+    let pair = Pair::new(Lab::new(Capture::Fanotify));
+    let (root, replica) = (pair.lab.root(), pair.replica());
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let capable = |path: &Path| setxattr(path, CAPABILITY_NAME, &CAPABILITY, XattrFlags::empty()).unwrap();
+    fs::write(root.join("f"), "x").unwrap();
+    fs::create_dir(root.join("d")).unwrap();
+    let worn = |path: &Path| {
+        let meta = fs::metadata(path).unwrap();
+        (meta.uid(), meta.gid(), meta.mode() & 0o7777, value(path, CAPABILITY_NAME))
+    };
+    let source = pair.lab.open();
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        for (owner, bits) in [(1000, 0o6755), (2000, 0o4711), (0, 0o2755), (3000, 0o6777)] {
+            chown(root.join("f"), Some(owner), Some(owner)).unwrap();
+            mode(&root.join("f"), bits);
+            capable(&root.join("f"));
+            chown(root.join("d"), Some(owner), Some(owner)).unwrap();
+            mode(&root.join("d"), 0o3770);
+            pair.caught_up(&source);
+            assert_eq!(worn(&replica.join("f")), (owner, owner, bits, Some(CAPABILITY.to_vec())));
+            assert_eq!(worn(&replica.join("d")), (owner, owner, 0o3770, None));
+            // New content beside them, which takes them away at the source as well.
+            fs::write(root.join("f"), format!("by {owner}")).unwrap();
+            pair.caught_up(&source);
+            assert_eq!(worn(&replica.join("f")), worn(&root.join("f")));
+        }
+        chown(root.join("f"), Some(5), Some(5)).unwrap();
+        pair.caught_up(&source);
+        assert_eq!((worn(&replica.join("f")).2 & 0o6000, worn(&replica.join("f")).3), (0, None), "gone at the source");
+        pair.assert_equal(&source);
+    });
+    assert_eq!(pair.target().report().problem, None);
+}
+
 #[test]
 fn with_nothing_preserved_content_and_names_are() {
     let nothing = WORN.into_iter().fold(Preserve::ALL, Preserve::without);

@@ -163,15 +163,20 @@ impl Drop for StopAtEnd<'_> {
 }
 
 fn open_target(lab: &Lab, lossy: &BTreeSet<Loss>) -> Target {
+    let path = |at: usize| match at {
+        0 => lab.dir.path().join("replica"),
+        at => lab.dir.path().join(format!("replica{at}")),
+    };
+    let root = |(at, original): (usize, &RootConfig)| RootConfig {
+        name: original.name.clone(),
+        path: path(at),
+        exclude: vec![],
+        preserve: lab.config.preserve.without_all(lossy),
+    };
     Target::open(TargetConfig {
         scenario: "s".into(),
         member: "replica".into(),
-        roots: vec![RootConfig {
-            name: "r".into(),
-            path: lab.dir.path().join("replica"),
-            exclude: vec![],
-            preserve: lab.config.preserve.without_all(lossy),
-        }],
+        roots: lab.config.roots.iter().enumerate().map(root).collect(),
         state: lab.dir.path().join("target"),
     })
     .unwrap()
