@@ -13,6 +13,7 @@ use crate::meta::{ObjectKind, Oid};
 use crate::session::SessionError;
 use crate::{beneath, failpoint, meta_io};
 use model::Epoch;
+use model::elements::preserve::Loss;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -190,10 +191,17 @@ impl<'a> Placing<'a> {
             ours |= self.map.known(oid)?.is_some_and(|known| known.id == found.id);
         }
         let is_dir = found.is_dir() || self.map.kind(name.oid)? == Some(ObjectKind::Directory);
+        ours |= old == Some(name.oid) && self.is_copy(name, &found)?;
         if is_dir || !(ours || self.replaces) {
             self.quarantine(dir, name.parent, &name.name, "in the way of what the source has there")?;
         }
         Ok(())
+    }
+
+    /// Whether what is at a name may be the object although it is another inode: where hard links are kept as copies.
+    pub(super) fn is_copy(&self, name: &Name, found: &Found) -> Result<bool> {
+        let is_file = self.map.kind(name.oid)? == Some(ObjectKind::File) && !found.is_dir();
+        Ok(is_file && !self.disk.preserve_in(self.map, name.parent)?.keeps(Loss::Hardlinks))
     }
 
     /// Renames or links the inode `id` of the object to its name, which is free or can be renamed over.
@@ -205,9 +213,12 @@ impl<'a> Placing<'a> {
         sources.extend(self.map.names(name.oid)?.into_iter().map(|from| (from.parent, from.name)));
         for (parent, from) in sources {
             let Some(from_dir) = self.disk.dir(self.map, parent)? else { continue };
-            if find(from_dir.as_fd(), &from)?.is_none_or(|found| found.id != *id) {
+            let Some(found) = find(from_dir.as_fd(), &from)? else { continue };
+            let stands_for = Name { parent, name: from, oid: name.oid };
+            if found.id != *id && (limbo_root(parent).is_some() || !self.is_copy(&stands_for, &found)?) {
                 continue;
             }
+            let from = stands_for.name;
             if limbo_root(parent).is_some() {
                 self.map.unlink(parent, &from)?;
                 return match self.rename(name.oid, (&from_dir, &from), (dir, &name.name))? {
@@ -256,11 +267,17 @@ impl<'a> Placing<'a> {
         let (Some(from_root), Some(to_root)) = roots else { return Ok(()) };
         let staging = self.disk.staging(to_root.root)?;
         let aside = [b"l".as_slice(), &stage_name(name.oid)].concat();
-        let made = if self.disk.same_mount(from_root.root, to_root.root) {
+        let preserve = self.disk.preserve(to_root.root);
+        let reaches = self.disk.same_mount(from_root.root, to_root.root);
+        let made = if reaches && preserve.keeps(Loss::Hardlinks) {
             beneath::link((from.1.as_fd(), from.2), (staging.as_fd(), &aside))
         } else {
-            note(&mut self.problems, "a hard link between roots on different file systems is kept as a copy".into());
-            let preserve = self.disk.preserve(to_root.root);
+            if !reaches {
+                note(
+                    &mut self.problems,
+                    "a hard link between roots on different file systems is kept as a copy".into(),
+                );
+            }
             super::carry::copy((from.1, from.2), (&staging, &aside), preserve, &mut self.problems)
         };
         let linked = made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)));

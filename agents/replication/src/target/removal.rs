@@ -27,7 +27,10 @@ impl Placing<'_> {
             let next = next.map(|oid| self.future_id(oid)).transpose()?.flatten();
             if next.as_ref() == Some(&found.id) {
                 // An earlier run, which was cut short, got further than this.
-            } else if self.map.known(name.oid)?.is_some_and(|known| known.id == found.id) && !found.is_dir() {
+            } else if !found.is_dir()
+                && (self.map.known(name.oid)?.is_some_and(|known| known.id == found.id)
+                    || self.is_copy(name, &found)?)
+            {
                 let removed = beneath::unlink(dir.as_fd(), &name.name);
                 self.unless_fixed(dir.as_fd(), &name.name, removed, "removing")?;
             } else {

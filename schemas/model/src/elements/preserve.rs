@@ -52,7 +52,7 @@ pub enum Loss {
     Security,
     /// Times as exact as the source has them; they are set as well as it goes.
     Timestamps,
-    /// Hard links: each name is a copy.
+    /// Hard links: each name is a copy, and what somebody puts in its place there is overwritten.
     Hardlinks,
     /// Holes in files: they take room as zeros.
     Sparse,

@@ -5,8 +5,12 @@ use super::{
     stream::Pair,
 };
 use crate::source::FollowOptions;
-use model::agent_status::Capture;
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use model::{agent_status::Capture, elements::preserve::Loss};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 /// Number and count of names of the inode behind `path`.
 fn inode(path: &Path) -> (u64, u64) {
@@ -113,4 +117,48 @@ fn names_that_are_no_longer_one_file_at_the_replica_are_found() {
         let of_file: Vec<_> = found.listed.iter().filter(|found| found.path == "f").map(|f| f.what.as_str()).collect();
         assert_eq!(of_file, ["hard links"], "{:?}", found.listed);
     });
+}
+
+#[test]
+fn where_hard_links_may_be_lost_each_name_is_a_copy_and_stays_equal() {
+    let pair = Pair::without(Lab::new(Capture::Fanotify), [Loss::Hardlinks].into());
+    let (root, replica) = (pair.lab.root(), pair.replica());
+    fs::write(root.join("a"), "one").unwrap();
+    ["b", "c"].iter().for_each(|name| fs::hard_link(root.join("a"), root.join(name)).unwrap());
+    let source = pair.lab.open();
+    let equal = |names: &[&str], text: &str| {
+        pair.caught_up(&source);
+        let found = pair.compared(&source);
+        assert_eq!((found.differences, found.unreadable), (0, 0), "{:?}", found.listed);
+        for name in names {
+            assert_eq!(
+                (fs::read_to_string(replica.join(name)).unwrap().as_str(), inode(&replica.join(name)).1),
+                (text, 1)
+            );
+        }
+    };
+    let _ = pair.session(&source, &FollowOptions::default(), None, || {
+        equal(&["a", "b", "c"], "one");
+        fs::write(root.join("b"), "two").unwrap();
+        equal(&["a", "b", "c"], "two");
+        fs::set_permissions(root.join("c"), fs::Permissions::from_mode(0o604)).unwrap();
+        equal(&["a", "b", "c"], "two");
+        for name in ["a", "b"] {
+            fs::rename(root.join(name), root.join(format!("{name}2"))).unwrap();
+            equal(&["c"], "two");
+        }
+        fs::remove_file(root.join("a2")).unwrap();
+        equal(&["b2", "c"], "two");
+        fs::write(root.join("c"), "three").unwrap();
+        fs::set_permissions(root.join("c"), fs::Permissions::from_mode(0o640)).unwrap();
+        equal(&["b2", "c"], "three");
+        ["b2", "c"].iter().for_each(|name| fs::remove_file(root.join(name)).unwrap());
+        fs::write(root.join("stays"), "x").unwrap();
+        equal(&["stays"], "x");
+        assert!(!replica.join("c").exists());
+    });
+    let options = FollowOptions { force_mirror: true, lossy: pair.lossy.clone(), ..FollowOptions::default() };
+    let _ = pair.session(&source, &options, None, || equal(&["stays"], "x"));
+    assert_eq!(pair.target().report().problem, None);
+    assert!(!replica.join(".standin/quarantine").exists(), "copies are not somebody's own");
 }
