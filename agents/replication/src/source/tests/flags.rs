@@ -5,7 +5,7 @@ use crate::source::{FollowOptions, Source};
 use model::agent_status::Capture;
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -51,11 +51,12 @@ fn goes_on_beside(flag: &'static str) {
     let (root, replica) = (pair.lab.root(), pair.replica());
     fs::create_dir(root.join("dir")).unwrap();
     write(&root, &["changed", "removed", "renamed", "linked", "mode", "dir/below", "free"], "old");
+    fs::write(root.join("large"), vec![b'x'; 2 << 20]).unwrap();
     let source = pair.lab.open();
     let read = |name: &str| fs::read_to_string(replica.join(name)).unwrap();
     let _ = pair.session(&source, &FollowOptions::default(), None, || {
         pair.caught_up(&source);
-        let names = ["changed", "removed", "renamed", "linked", "mode", "dir/below"];
+        let names = ["changed", "removed", "renamed", "linked", "mode", "dir/below", "large"];
         let fixed: Vec<_> = names.iter().map(|name| replica.join(name)).collect();
         let Some(flagged) = Flagged::set(flag, &fixed) else { return skip() };
         write(&root, &["changed", "free"], "new");
@@ -67,6 +68,8 @@ fn goes_on_beside(flag: &'static str) {
         fs::rename(root.join("renamed"), root.join("other")).unwrap();
         fs::hard_link(root.join("linked"), root.join("second")).unwrap();
         fs::set_permissions(root.join("mode"), fs::Permissions::from_mode(0o600)).unwrap();
+        // Large enough to be changed in place.
+        fs::File::options().write(true).open(root.join("large")).unwrap().write_all_at(b"y", 1 << 20).unwrap();
         write(&root, &["free"], "newer");
         pair.caught_up(&source);
         // Once more: what was left is no reason to begin anew each time.

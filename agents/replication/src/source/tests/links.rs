@@ -8,7 +8,7 @@ use crate::source::FollowOptions;
 use model::{agent_status::Capture, elements::preserve::Loss};
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     path::Path,
 };
 
@@ -123,6 +123,8 @@ fn names_that_are_no_longer_one_file_at_the_replica_are_found() {
 fn where_hard_links_may_be_lost_each_name_is_a_copy_and_stays_equal() {
     let pair = Pair::without(Lab::new(Capture::Fanotify), [Loss::Hardlinks].into());
     let (root, replica) = (pair.lab.root(), pair.replica());
+    fs::write(root.join("large"), vec![b'x'; 2 << 20]).unwrap();
+    fs::hard_link(root.join("large"), root.join("large2")).unwrap();
     fs::write(root.join("a"), "one").unwrap();
     ["b", "c"].iter().for_each(|name| fs::hard_link(root.join("a"), root.join(name)).unwrap());
     let source = pair.lab.open();
@@ -143,6 +145,13 @@ fn where_hard_links_may_be_lost_each_name_is_a_copy_and_stays_equal() {
         equal(&["a", "b", "c"], "two");
         fs::set_permissions(root.join("c"), fs::Permissions::from_mode(0o604)).unwrap();
         equal(&["a", "b", "c"], "two");
+        // Changed in place, at each of its names.
+        for at in [0, 1 << 20] {
+            fs::File::options().write(true).open(root.join("large")).unwrap().write_all_at(b"y", at).unwrap();
+            equal(&["a"], "two");
+            let copy = fs::read(replica.join("large2")).unwrap();
+            assert_eq!((copy.len(), copy[at as usize]), (2 << 20, b'y'));
+        }
         for name in ["a", "b"] {
             fs::rename(root.join(name), root.join(format!("{name}2"))).unwrap();
             equal(&["c"], "two");
@@ -152,7 +161,7 @@ fn where_hard_links_may_be_lost_each_name_is_a_copy_and_stays_equal() {
         fs::write(root.join("c"), "three").unwrap();
         fs::set_permissions(root.join("c"), fs::Permissions::from_mode(0o640)).unwrap();
         equal(&["b2", "c"], "three");
-        ["b2", "c"].iter().for_each(|name| fs::remove_file(root.join(name)).unwrap());
+        ["b2", "c", "large"].iter().for_each(|name| fs::remove_file(root.join(name)).unwrap());
         fs::write(root.join("stays"), "x").unwrap();
         equal(&["stays"], "x");
         assert!(!replica.join("c").exists());
