@@ -13,12 +13,18 @@ pub const SOON: Duration = Duration::from_secs(60);
 pub fn protected(relayed: bool, more: &str, fill: impl FnOnce(&Fleet) -> Result<()>) -> Result<Fleet> {
     let builder = Fleet::builder();
     let fleet = if relayed { builder.relayed() } else { builder }.start()?;
-    let manifest = fleet.scenario_manifest(SCENARIO, &[ROOT], more)?;
+    let manifest = fleet.scenario_manifest(SCENARIO, &[ROOT], &with_specials(more))?;
     fleet.write_manifest("files.yaml", &manifest)?;
     fill(&fleet)?;
     fleet.apply()?;
     wait_until_protected(&fleet)?;
     Ok(fleet)
+}
+
+/// Trees of every kind have fifos in them.
+fn with_specials(more: &str) -> String {
+    let specials = if more.contains("replication:") { "" } else { "  replication: {specials: replicate}\n" };
+    format!("{specials}{more}")
 }
 
 /// Both judges: our own comparison, and rsync, which knows nothing of us.

@@ -26,6 +26,7 @@ fn hello() -> StreamHello {
         source: "primary".into(),
         target: "dublin".into(),
         epoch: Epoch(1),
+        replication: model::elements::replication::Replication::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         BLOCKS_MAX, Base, DecodeError, Entry, NAME_BYTES_MAX, PATH_BYTES_MAX, Piece, SYMLINK_BYTES_MAX, TEXT_BYTES_MAX,
         XATTR_BYTES_MAX, XATTRS_MAX,
     },
-    meta::{Meta, ObjectKind},
+    meta::{MODE_LEFT, Meta, NANOS_LEFT, ObjectKind},
 };
 use model::{Epoch, Mark};
 
@@ -168,7 +168,7 @@ impl Reader<'_> {
         let kind = ObjectKind::from_byte(self.u8("kind")?).ok_or(DecodeError::Value("kind"))?;
         let (mode, uid, gid) = (self.u32("mode")?, self.u32("uid")?, self.u32("gid")?);
         let mtime = (self.u64("mtime")? as i64, self.u32("mtime")?);
-        if mode > 0o7777 || mtime.1 >= 1_000_000_000 {
+        if mode > 0o7777 && mode != MODE_LEFT || mtime.1 > NANOS_LEFT {
             return Err(DecodeError::Value("mode or mtime"));
         }
         let (size, rdev) = (self.u64("size")?, self.u64("rdev")?);

@@ -2,12 +2,16 @@
 
 use crate::message::Entry;
 use crate::meta::{Meta, ObjectKind};
+use crate::preserve::Preserve;
+use model::elements::preserve::Loss;
 use model::errand::{Comparison, DIFFERENCES_LISTED_MAX, Difference};
 use model::{MemberName, RootName};
 use std::collections::HashMap;
 use std::iter::Peekable;
 
 /// Compares the entries of the source with those of `member`, both in the order of a `Listing`.
+///
+/// `preserve` says for each root what is to be equal at all; what is not kept is no difference.
 ///
 /// Unreadable entries are the caller's to add: they are counted by the listings. Held in memory is one number for
 /// each object that is no directory, to compare hard links. Fails with the first error of either side.
@@ -16,8 +20,9 @@ pub fn compare<E>(
     target: impl Iterator<Item = Result<Entry, E>>,
     roots: &[RootName],
     member: &MemberName,
+    preserve: &[Preserve],
 ) -> Result<Comparison, E> {
-    let mut walk = Walk { roots, member, found: Comparison::default(), links: Links::default() };
+    let mut walk = Walk { roots, member, preserve, found: Comparison::default(), links: Links::default() };
     let (mut source, mut target) = (source.peekable(), target.peekable());
     loop {
         match order(&mut source, &mut target)? {
@@ -25,9 +30,9 @@ pub fn compare<E>(
             Some((Some(ours), Some(theirs))) => walk.both(&ours, &theirs),
             Some((Some(ours), None)) => {
                 walk.count(&ours);
-                walk.differ(&ours, "only at the source".to_owned());
+                walk.lonely(&ours, "only at the source");
             }
-            Some((None, Some(theirs))) => walk.differ(&theirs, "only at the target".to_owned()),
+            Some((None, Some(theirs))) => walk.lonely(&theirs, "only at the target"),
             Some((None, None)) => {}
         }
     }
@@ -70,6 +75,7 @@ impl Links {
 struct Walk<'a> {
     roots: &'a [RootName],
     member: &'a MemberName,
+    preserve: &'a [Preserve],
     found: Comparison,
     links: Links,
 }
@@ -80,14 +86,28 @@ impl Walk<'_> {
         self.found.bytes += ours.meta.size;
     }
 
+    fn preserve(&self, entry: &Entry) -> Preserve {
+        self.preserve.get(entry.root as usize).copied().unwrap_or_default()
+    }
+
+    /// An entry that only one side has.
+    fn lonely(&mut self, entry: &Entry, what: &str) {
+        if self.preserve(entry).keeps_kind(entry.meta.kind) {
+            self.differ(entry, what.to_owned());
+        }
+    }
+
     fn both(&mut self, ours: &Entry, theirs: &Entry) {
         self.count(ours);
-        let mut what = differences(&ours.meta, &theirs.meta);
+        let preserve = self.preserve(ours);
+        let mut what = differences(&ours.meta, &theirs.meta, preserve);
         if ours.hash.zip(theirs.hash).is_some_and(|(a, b)| a != b) && !what.iter().any(|w| w.starts_with("size")) {
             what.insert(0, "content".to_owned());
         }
         let is_dir = ours.meta.kind == ObjectKind::Directory;
-        if !is_dir && self.links.differ(self.found.entries, ours.object, theirs.object) {
+        // Noted in any case: the names of one object may lie in several roots.
+        let apart = !is_dir && self.links.differ(self.found.entries, ours.object, theirs.object);
+        if apart && preserve.keeps(Loss::Hardlinks) {
             what.push("hard links".to_owned());
         }
         if !what.is_empty() {
@@ -104,8 +124,9 @@ impl Walk<'_> {
     }
 }
 
-/// What is not the same in two metas, in words: ours, then theirs.
-pub fn differences(ours: &Meta, theirs: &Meta) -> Vec<String> {
+/// What is kept and not the same in two metas, in words: ours, then theirs.
+pub fn differences(ours: &Meta, theirs: &Meta, preserve: Preserve) -> Vec<String> {
+    let (ours, theirs) = (&*preserve.part(ours), &*preserve.part(theirs));
     if ours.kind != theirs.kind {
         return vec![format!("kind {:?} != {:?}", ours.kind, theirs.kind)];
     }
@@ -181,7 +202,7 @@ mod tests {
 
     fn compared(source: &[Entry], target: &[Entry]) -> Vec<String> {
         let all = |side: &[Entry]| side.iter().cloned().map(Ok::<_, ()>).collect::<Vec<_>>().into_iter();
-        let found = compare(all(source), all(target), &["data".into()], &"stand-by".into()).unwrap();
+        let found = compare(all(source), all(target), &["data".into()], &"stand-by".into(), &[]).unwrap();
         assert_eq!(found.differences as usize, found.listed.len());
         found.listed.into_iter().map(|d| format!("{}: {}", d.path, d.what)).collect()
     }

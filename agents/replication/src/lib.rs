@@ -8,6 +8,8 @@
 
 pub mod beneath;
 pub mod capture;
+#[cfg(test)]
+mod child;
 mod codec;
 pub mod compare;
 pub mod content;
@@ -19,6 +21,7 @@ pub mod message;
 pub mod meta;
 pub mod meta_io;
 pub mod peer;
+pub mod preserve;
 pub mod root;
 pub mod session;
 pub mod source;

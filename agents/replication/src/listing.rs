@@ -85,7 +85,7 @@ impl<'a> Listing<'a> {
         &self.unreadable_paths
     }
 
-    /// Sockets and other objects that are of a kind that is not replicated.
+    /// Sockets and other objects of a kind that is not replicated.
     pub fn not_replicated(&self) -> u64 {
         self.not_replicated
     }
@@ -143,11 +143,12 @@ impl<'a> Listing<'a> {
     /// The entry for `fd` at `path`; `Ok(None)` when it is of a kind that is not replicated.
     fn entry(&mut self, fd: BorrowedFd<'_>, path: Vec<u8>) -> io::Result<Option<Entry>> {
         let stat = beneath::stat(fd)?;
-        if ObjectKind::from_mode(stat.st_mode).is_none() {
+        let preserve = self.root().config.preserve;
+        if preserve.kind_of(stat.st_mode).is_none() {
             self.not_replicated += 1;
             return Ok(None);
         }
-        let mut meta = meta_io::read_meta(fd, &stat)?;
+        let mut meta = meta_io::read_meta(fd, &stat, preserve)?;
         let hash =
             if self.wanted.digests && meta.kind == ObjectKind::File { self.digest(fd, &path, &mut meta) } else { None };
         let root = self.root().index;

@@ -55,6 +55,13 @@ impl ObjectKind {
     }
 }
 
+/// In place of an owner or group that is not kept: the kernel's own word for leaving it as it is.
+pub const ID_LEFT: u32 = u32::MAX;
+/// In place of permissions that are not kept.
+pub const MODE_LEFT: u32 = 1 << 12;
+/// In place of the nanoseconds of a time that is not kept.
+pub const NANOS_LEFT: u32 = 1_000_000_000;
+
 /// Everything of an object but names and content. Two objects are alike when their `Meta` is equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {

@@ -10,7 +10,7 @@ mod tests;
 
 pub use identity::{Halt, adopt, refilled};
 
-use crate::{beneath, exclude::Excludes};
+use crate::{beneath, exclude::Excludes, preserve::Preserve};
 use identity::{Identity, Record};
 use model::agent_status::HaltReason;
 use model::{RootName, elements::roots::RESERVED_DIRECTORY};
@@ -26,6 +26,8 @@ pub struct RootConfig {
     pub name: RootName,
     pub path: PathBuf,
     pub exclude: Vec<String>,
+    /// What of its objects is kept.
+    pub preserve: Preserve,
 }
 
 /// On which end of the stream a root is.
@@ -92,6 +94,11 @@ impl HeldRoot {
     /// The random id in `.standin/id`; a new one is made only by `adopt`.
     pub fn id(&self) -> String {
         self.lock().identity.id.clone()
+    }
+
+    /// The halt of a root whose file system cannot hold what is to be kept, with the reason.
+    pub fn cannot_hold(&self, why: &str) -> Halt {
+        Halt::new(HaltReason::CannotHold, &self.config, why)
     }
 
     /// Looks by path whether the root is still the one that is held and known. To be called before anything is

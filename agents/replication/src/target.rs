@@ -7,12 +7,15 @@
 //! Nothing the target did not put in its place itself is ever overwritten or deleted outside of a synchronization: it
 //! goes to the `quarantine`.
 
+mod ability;
 mod carry;
 mod check;
 mod disk;
 mod diverged;
 mod engine;
+mod fixed;
 mod incoming;
+mod inherit;
 mod map;
 mod mirror;
 mod patch;
@@ -21,6 +24,7 @@ mod quarantine;
 mod recorded;
 mod removal;
 mod report;
+mod rights;
 mod serve;
 mod settle;
 mod shared;

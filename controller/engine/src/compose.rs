@@ -2,10 +2,11 @@
 
 use crate::settings::Settings;
 use model::{
-    Assignment, Direction, Epoch, ErrandId, HostName, Ledger, Member, MemberName, Role, ScenarioSpec, Stream,
-    elements::roots::Root, errand::Work,
+    Assignment, Direction, Epoch, ErrandId, HostName, Ledger, Member, MemberName, Role, RootName, ScenarioSpec, Stream,
+    elements::{preserve::Loss, roots::Root},
+    errand::Work,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The ledger of a scenario that was never moved: the primary is active and serves.
 pub fn first_ledger(spec: &ScenarioSpec) -> Ledger {
@@ -61,6 +62,7 @@ fn assignment(settings: &Settings<'_>, ledger: &Ledger, member: MemberName) -> A
         suspended: ledger.suspended.is_some(),
         roots: in_order_of_names(settings.spec.roots_of(&member)),
         spool: settings.spec.spool_of(&member),
+        replication: settings.spec.replication.clone(),
         synchronization: settings.spec.synchronization.clone(),
         monitoring: settings.spec.monitoring.clone(),
         services: settings.spec.services.clone(),
@@ -112,16 +114,24 @@ fn stream(
         peer_key: settings.keys.get(peer_host).cloned(),
         address: settings.hosts.get(target_host).map(|host| host.replication_endpoint()).unwrap_or_default(),
         epoch: ledger.epoch,
+        lossy: lossy(settings, &target),
         set_aside: ledger.members.get(&target).and_then(|m| m.divergence).map(|divergence| divergence.since),
         source,
         target,
     })
 }
 
+/// What the roots of a target may be without.
+fn lossy(settings: &Settings<'_>, target: &MemberName) -> BTreeMap<RootName, BTreeSet<Loss>> {
+    let roots = settings.spec.roots_of(target).into_iter().filter(|root| !root.lossy.is_empty());
+    roots.map(|root| (root.name, root.lossy)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::toy::Toy;
+    use model::elements::roots::ReplicaRoot;
 
     #[test]
     fn both_ends_of_a_stream_are_told_the_same() {
@@ -149,9 +159,9 @@ mod tests {
         let mut toy = Toy::three_hosts();
         for name in ["b", "a"] {
             let path = format!("/srv/{name}");
-            toy.spec.primary.roots.push(Root { name: name.into(), path: path.clone(), exclude: Vec::new() });
+            toy.spec.primary.roots.push(Root { name: name.into(), path: path.clone(), ..Root::default() });
             let at_replica = |replica: &mut model::scenario::Replica| {
-                replica.roots.push(model::elements::roots::ReplicaRoot { name: name.into(), path: path.clone() });
+                replica.roots.push(ReplicaRoot { name: name.into(), path: path.clone(), ..ReplicaRoot::default() });
             };
             toy.spec.replicas.iter_mut().for_each(at_replica);
         }

@@ -45,6 +45,7 @@ codes! {
     DR0217 "not a pattern",
     DR0218 "a limit of nothing, or times that do not fit",
     DR0219 "not an address",
+    DR0221 "things that cannot be preserved without others",
     DR0230 "no such Scenario or RecoveryPlan",
     DR0231 "a step names what its scenario does not have",
     DR0232 "parameters that do not fit",

@@ -2,15 +2,16 @@
 
 use crate::{
     elements::{
-        monitoring::Monitoring, roots::Root, services::Services, spool::Spool, synchronization::Synchronization,
+        monitoring::Monitoring, preserve::Loss, replication::Replication, roots::Root, services::Services,
+        spool::Spool, synchronization::Synchronization,
     },
     errand::{ErrandId, Work},
     ledger::Role,
     mark::Epoch,
-    names::{HostName, MemberName, ScenarioName},
+    names::{HostName, MemberName, RootName, ScenarioName},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the controller wants of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ pub struct Assignment {
     /// Paths as this host sees them.
     pub roots: Vec<Root>,
     pub spool: Spool,
+    pub replication: Replication,
     pub synchronization: Synchronization,
     pub monitoring: Monitoring,
     pub services: Services,
@@ -63,6 +65,9 @@ pub struct Stream {
     pub epoch: Epoch,
     /// When set, what differs at the target is moved to `.standin/quarantine/EPOCH/` before it is replaced.
     pub set_aside: Option<Epoch>,
+    /// What the target's roots may be without; those that may be without nothing are not listed.
+    #[serde(default)]
+    pub lossy: BTreeMap<RootName, BTreeSet<Loss>>,
 }
 
 impl Stream {

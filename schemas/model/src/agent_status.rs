@@ -62,6 +62,40 @@ pub struct RootStatus {
     pub bytes: Option<u64>,
     /// Entries that could not be read; they are not treated as deleted.
     pub unreadable: u64,
+    /// Sockets, and fifos and device nodes that are not to be replicated.
+    pub skipped: u64,
+    /// Files with further names outside of what is replicated: at a copy they are files of their own.
+    pub linked_outside: u64,
+    /// Type of the file system of a copy, such as `ext4`, once it was looked at.
+    pub file_system: Option<String>,
+    /// What the file system of a copy cannot hold, wanted or not.
+    pub lacks: Vec<Lack>,
+}
+
+/// Something that a root cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lack {
+    /// A word of `lossy`, or `names` or `sizes`.
+    pub what: String,
+    /// What was tried and what came of it.
+    pub why: String,
+    /// How much it matters.
+    pub weight: Weight,
+}
+
+/// How much a lack matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Weight {
+    /// Nothing of the kind is preserved, or `lossy` says that it may be lost here.
+    Harmless,
+    /// Only extremes do not fit, such as attributes of 64 KiB: told when it comes to that.
+    Limit,
+    /// The file system could, and the agent may not: told when it comes to that.
+    Rights,
+    /// The root is halted for it.
+    Halts,
 }
 
 /// Whether a root may be replicated.
@@ -88,6 +122,8 @@ pub enum HaltReason {
     SourceEmpty,
     /// The root holds a `.standin` that is not ours.
     ReservedName,
+    /// Its file system cannot hold what is to be preserved.
+    CannotHold,
 }
 
 /// How changes are noticed.

@@ -4,6 +4,7 @@ use crate::{
     elements::{
         monitoring::Monitoring,
         redirection::Redirection,
+        replication::Replication,
         roots::{ReplicaRoot, Root},
         services::Services,
         spool::Spool,
@@ -57,6 +58,10 @@ pub struct ScenarioSpec {
         example = serde_json::json!([{"name": "dublin", "host": "mx2", "roots": [{"name": "mailboxes", "path": "/srv/vmail"}]}])
     )]
     pub replicas: Vec<Replica>,
+    /// How changes are carried to the replicas, and what of them.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({"specials": "replicate"}))]
+    pub replication: Replication,
     /// How the two sides are made equal.
     #[serde(default)]
     #[schemars(example = serde_json::json!({"orphans": "quarantine"}))]
@@ -129,13 +134,15 @@ impl ScenarioSpec {
         self.replicas.iter().find(|replica| replica.name == *member)
     }
 
-    /// The roots as `member` sees them: its own paths, with the primary's excludes. Roots it lacks are left out.
+    /// The roots as `member` sees them: its own paths and losses, with the primary's excludes. Roots it lacks are left out.
     pub fn roots_of(&self, member: &MemberName) -> Vec<Root> {
         let Some(replica) = self.replica(member) else {
             return if member.is_primary() { self.primary.roots.clone() } else { Vec::new() };
         };
-        let path_at_replica = |root: &Root| replica.roots.iter().find(|r| r.name == root.name).map(|r| r.path.clone());
-        let at_replica = |root: &Root| Some(Root { path: path_at_replica(root)?, ..root.clone() });
+        let at_replica = |root: &Root| {
+            let own = replica.roots.iter().find(|own| own.name == root.name)?;
+            Some(Root { path: own.path.clone(), lossy: own.lossy.clone(), ..root.clone() })
+        };
         self.primary.roots.iter().filter_map(at_replica).collect()
     }
 

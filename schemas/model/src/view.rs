@@ -5,7 +5,7 @@ use crate::{
     errand::Comparison,
     ledger::Role,
     mark::{Epoch, Mark},
-    names::{HostName, MemberName, PlanName, RunId, ScenarioName},
+    names::{HostName, MemberName, PlanName, RootName, RunId, ScenarioName},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,19 @@ pub struct MemberView {
     pub set_aside: Option<crate::agent_status::SetAside>,
     /// Whether this member may hold changes that nobody else has.
     pub diverged: bool,
+    /// What of its roots is not kept, as somebody has said or as cannot be helped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<NotKept>,
+}
+
+/// Something of a root that is not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NotKept {
+    pub root: RootName,
+    /// Such as `acls`, or `3 entries`.
+    pub what: String,
+    pub why: String,
 }
 
 /// `status` of a Host.

@@ -2,7 +2,7 @@
 //! Each is one frame with a JSON body.
 
 use crate::frame::{FrameError, FrameReader, FrameWriter, TYPE_CONTROL};
-use model::{AgentSpec, AgentStatus, Epoch, HostName, MemberName, ScenarioName};
+use model::{AgentSpec, AgentStatus, Epoch, HostName, MemberName, ScenarioName, elements::replication::Replication};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -62,6 +62,9 @@ pub struct StreamHello {
     pub source: MemberName,
     pub target: MemberName,
     pub epoch: Epoch,
+    /// What the source was told of how changes are carried; an older one says nothing, and does as is usual.
+    #[serde(default)]
+    pub replication: Replication,
 }
 
 /// The target's answer.

@@ -15,7 +15,7 @@ use crate::{
 use model::{
     Epoch, ScenarioName, Stream,
     agent_status::{LinkState, OutStatus, Progress},
-    elements::synchronization::Synchronization,
+    elements::{preserve::Loss, replication::Replication, synchronization::Synchronization},
 };
 use replication::{
     peer::Peer,
@@ -23,6 +23,7 @@ use replication::{
     source::{self, Follow, FollowOptions, Source},
 };
 use std::{
+    collections::BTreeSet,
     io,
     sync::{
         Arc, Mutex, Weak,
@@ -69,7 +70,12 @@ impl From<FrameError> for DialError {
 }
 
 /// Opens a link for `stream`: connected, secured, greeted and accepted.
-pub async fn open(context: &Context, scenario: &ScenarioName, stream: &Stream) -> Result<(FramePeer, Pump), DialError> {
+pub async fn open(
+    context: &Context,
+    scenario: &ScenarioName,
+    stream: &Stream,
+    replication: &Replication,
+) -> Result<(FramePeer, Pump), DialError> {
     let key = stream.peer_key.as_deref().ok_or_else(|| DialError::NotJoined(stream.peer_host.clone()))?;
     let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE, UNTAKEN_MAX).await;
     let socket = connected.map_err(|source| DialError::Connect { address: stream.address.clone(), source })?;
@@ -84,6 +90,7 @@ pub async fn open(context: &Context, scenario: &ScenarioName, stream: &Stream) -
         source: stream.source.clone(),
         target: stream.target.clone(),
         epoch: stream.epoch,
+        replication: replication.clone(),
     };
     let greeting = async {
         control::send(&mut writer, &hello).await?;
@@ -106,6 +113,9 @@ pub struct Line {
     pub stream: Stream,
     pub source: Source,
     pub synchronization: Synchronization,
+    pub replication: Replication,
+    /// What the target's roots may be without, in the order of the source's roots.
+    pub lossy: Vec<BTreeSet<Loss>>,
 }
 
 /// One outgoing stream, kept up until it is closed.
@@ -162,7 +172,7 @@ impl OutLink {
             let began = Instant::now();
             let opened = tokio::select! {
                 () = self.stop.cancelled() => break,
-                opened = open(&self.line.context, &self.line.scenario, &self.line.stream) => opened,
+                opened = open(&self.line.context, &self.line.scenario, &self.line.stream, &self.line.replication) => opened,
             };
             let again_now = match opened {
                 Ok((peer, pump)) => self.follow(peer, pump).await,
@@ -228,6 +238,7 @@ impl OutLink {
             set_aside: line.stream.set_aside,
             synchronization: line.synchronization.clone(),
             force_mirror,
+            lossy: line.lossy.clone(),
         };
         let mirrored = AtomicBool::new(false);
         let progress = |follow: Follow| {

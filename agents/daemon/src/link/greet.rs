@@ -1,6 +1,7 @@
 //! Decides whether a source that dials us may open its stream.
 
 use model::{Assignment, Direction, Epoch, Role, Stream};
+use replication::preserve::Preserve;
 use wire::{
     access::{Call, Caller, allowed},
     control::{PROTOCOL, StreamHello},
@@ -68,6 +69,10 @@ fn find<'a>(hello: &StreamHello, peer: &Peer, held: Held<'a>) -> Result<&'a Stre
     if hello.epoch != held.epoch || stream.epoch != held.epoch || assignment.epoch != held.epoch {
         return Err(format!("epoch {} is not the one here, {}", hello.epoch, held.epoch));
     }
+    let (theirs, ours) = (Preserve::of(&hello.replication), Preserve::of(&assignment.replication));
+    if theirs != ours {
+        return Err("the two ends are not told the same of what is preserved; one has not taken it up yet".to_owned());
+    }
     Ok(stream)
 }
 
@@ -81,6 +86,8 @@ fn fence(hello: &StreamHello, peer: &Peer, held: Held<'_>) -> Option<Epoch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::elements::{preserve::Aspect, replication::Replication};
+    use std::collections::BTreeMap;
 
     fn peer() -> Peer {
         Peer { role: PeerRole::Agent, host: Some("mx1".into()), key: "k1".to_owned() }
@@ -93,6 +100,7 @@ mod tests {
             source: "primary".into(),
             target: "dublin".into(),
             epoch: Epoch(5),
+            replication: Replication::default(),
         }
     }
 
@@ -106,6 +114,7 @@ mod tests {
             address: "127.0.0.1:1".to_owned(),
             epoch: Epoch(5),
             set_aside: None,
+            lossy: BTreeMap::new(),
         };
         Assignment { member: "dublin".into(), epoch: Epoch(5), streams: vec![stream], ..Assignment::default() }
     }
@@ -128,7 +137,9 @@ mod tests {
     #[test]
     fn each_field_of_the_greeting_alone_makes_it_refused() {
         let given = assignment();
-        let wrong: [(&str, StreamHello); 5] = [
+        let bare = Replication { preserve: [Aspect::Ownership].into(), ..Replication::default() };
+        let wrong: [(&str, StreamHello); 6] = [
+            ("what is preserved", StreamHello { replication: bare, ..hello() }),
             ("protocol", StreamHello { protocol: PROTOCOL + 1, ..hello() }),
             ("source", StreamHello { source: "galway".into(), ..hello() }),
             ("target", StreamHello { target: "galway".into(), ..hello() }),
@@ -158,7 +169,8 @@ mod tests {
     #[test]
     fn each_field_of_our_own_spec_alone_makes_it_refused() {
         type Change = fn(&mut Assignment);
-        let wrong: [(&str, Change); 7] = [
+        let wrong: [(&str, Change); 8] = [
+            ("what is preserved", |a| a.replication.preserve.clear()),
             ("direction", |a| a.streams[0].direction = Direction::Out),
             ("source", |a| a.streams[0].source = "galway".into()),
             ("member", |a| a.member = "galway".into()),

@@ -14,8 +14,8 @@ use crate::{
     service::ServiceOrder,
     text,
 };
-use model::{Direction, Role, Stream, agent_status::ServiceState};
-use std::{sync::Arc, time::Duration};
+use model::{Assignment, Direction, Role, Stream, agent_status::ServiceState, elements::preserve::Loss};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
 /// The loop turns at least this often: things may change that nobody announces.
@@ -253,6 +253,8 @@ impl Converging {
             stream: stream.clone(),
             source: source.clone(),
             synchronization: state.assignment.synchronization.clone(),
+            replication: state.assignment.replication.clone(),
+            lossy: lossy(&state.assignment, stream),
         };
         let lines: Vec<Line> = missing.map(line).collect();
         state.links.extend(lines.into_iter().map(|line| OutLink::start(line, Arc::downgrade(&self.part))));
@@ -289,6 +291,11 @@ impl Converging {
         }
         changed
     }
+}
+
+/// What the target's roots may be without, in the order of this host's.
+fn lossy(given: &Assignment, stream: &Stream) -> Vec<BTreeSet<Loss>> {
+    given.roots.iter().map(|root| stream.lossy.get(&root.name).cloned().unwrap_or_default()).collect()
 }
 
 impl Part {

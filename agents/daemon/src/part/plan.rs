@@ -102,6 +102,7 @@ mod tests {
             address: String::new(),
             epoch: Epoch(2),
             set_aside: None,
+            lossy: std::collections::BTreeMap::new(),
         }
     }
 

@@ -5,11 +5,13 @@ use model::{
     Assignment, Direction, Epoch, MemberName, ScenarioName, Stream,
     elements::{roots::Root, spool::Spool},
 };
-use replication::root::RootConfig;
 use replication::{
+    preserve::Preserve,
+    root::RootConfig,
     source::{self, Source, SourceConfig},
     target::{self, Target, TargetConfig},
 };
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -48,6 +50,7 @@ pub struct SourceShape {
     pub member: MemberName,
     pub roots: Vec<Root>,
     pub spool: Spool,
+    pub preserve: Preserve,
     pub targets: Vec<MemberName>,
 }
 
@@ -60,6 +63,7 @@ pub struct TargetShape {
     pub source_key: Option<String>,
     pub epoch: Epoch,
     pub roots: Vec<Root>,
+    pub preserve: Preserve,
 }
 
 /// What should be open.
@@ -76,7 +80,11 @@ impl SourceShape {
         let mut targets: Vec<MemberName> = out.map(|stream| stream.target.clone()).collect();
         // Replicas that only moved in their list are the same ones.
         targets.sort();
-        Self { member: given.member.clone(), roots: given.roots.clone(), spool: given.spool.clone(), targets }
+        // What it may be without says nothing of a root while it is the original.
+        let original = |root: &Root| Root { lossy: BTreeSet::new(), ..root.clone() };
+        let roots = given.roots.iter().map(original).collect();
+        let preserve = Preserve::of(&given.replication);
+        Self { member: given.member.clone(), roots, spool: given.spool.clone(), preserve, targets }
     }
 }
 
@@ -86,7 +94,8 @@ impl TargetShape {
         let stream = given.streams.iter().find(|stream| stream.direction == Direction::In)?;
         let (member, roots) = (given.member.clone(), given.roots.clone());
         let (source, source_key) = (stream.source.clone(), stream.peer_key.clone());
-        Some(Self { member, source, source_key, epoch: stream.epoch, roots })
+        let preserve = Preserve::of(&given.replication);
+        Some(Self { member, source, source_key, epoch: stream.epoch, roots, preserve })
     }
 
     pub fn is_end_of(&self, stream: &Stream) -> bool {
@@ -176,7 +185,8 @@ impl Place {
         SourceConfig {
             scenario: self.scenario.0.clone(),
             epoch,
-            roots: roots(&shape.roots),
+            roots: roots(&shape.roots, shape.preserve),
+            preserve: shape.preserve,
             state: self.directory.clone(),
             spool: self.spool(&shape.spool),
             spool_bytes_max: shape.spool.max_size.bytes(),
@@ -190,14 +200,14 @@ impl Place {
         TargetConfig {
             scenario: self.scenario.0.clone(),
             member: shape.member.0.clone(),
-            roots: roots(&shape.roots),
+            roots: roots(&shape.roots, shape.preserve),
             state: self.directory.clone(),
         }
     }
 
     /// Writes a new identity for what is at the root now. Blocks on the disk.
     pub fn adopt(&self, root: &Root) -> std::io::Result<()> {
-        replication::root::adopt(self.scenario.as_str(), &root_config(root), &self.directory)
+        replication::root::adopt(self.scenario.as_str(), &root_config(root, Preserve::ALL), &self.directory)
     }
 }
 
@@ -218,12 +228,13 @@ impl Side {
     }
 }
 
-pub fn root_config(root: &Root) -> RootConfig {
-    RootConfig { name: root.name.clone(), path: PathBuf::from(&root.path), exclude: root.exclude.clone() }
+fn root_config(root: &Root, preserve: Preserve) -> RootConfig {
+    let (name, path, exclude) = (root.name.clone(), PathBuf::from(&root.path), root.exclude.clone());
+    RootConfig { name, path, exclude, preserve: preserve.without_all(&root.lossy) }
 }
 
-fn roots(roots: &[Root]) -> Vec<RootConfig> {
-    roots.iter().map(root_config).collect()
+fn roots(roots: &[Root], preserve: Preserve) -> Vec<RootConfig> {
+    roots.iter().map(|root| root_config(root, preserve)).collect()
 }
 
 #[cfg(test)]

@@ -9,19 +9,19 @@ use crate::{
     agent::lock,
     checks, errands,
     link::{
-        dial::{self, OutLink},
+        dial::{self, Line, OutLink},
         session,
     },
     script::{Leftovers, Order, Outcome},
     text,
 };
 use model::{
-    ErrandId, ErrandOutcome, Role, RootName, Stream,
+    ErrandId, ErrandOutcome, Role, RootName,
     agent_status::LinkState,
     errand::{Comparison, DIFFERENCES_LISTED_MAX, ErrandResult, Work},
     units::Period,
 };
-use replication::source::{self, Source};
+use replication::source;
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -236,7 +236,7 @@ async fn compare(part: &Arc<Part>, id: &ErrandId, root: Option<RootName>) -> Res
     let mut whole = Comparison::default();
     for link in &links {
         part.errands.note(id, format!("comparing with {}", link.line.stream.target));
-        let one = compare_one(part, &link.line.stream, root.clone(), link.line.source.clone()).await?;
+        let one = compare_one(part, &link.line, root.clone()).await?;
         whole.entries += one.entries;
         whole.bytes += one.bytes;
         whole.differences += one.differences;
@@ -257,16 +257,13 @@ async fn compare(part: &Arc<Part>, id: &ErrandId, root: Option<RootName>) -> Res
 }
 
 /// Compares over a connection of its own; the stream goes on beside it. Ended early, it leaves nothing behind.
-async fn compare_one(
-    part: &Part,
-    stream: &Stream,
-    root: Option<RootName>,
-    source: Source,
-) -> Result<Comparison, String> {
-    let (peer, pump) = dial::open(&part.context, &part.scenario, stream).await.map_err(|e| text::chain(&e))?;
+async fn compare_one(part: &Part, line: &Line, root: Option<RootName>) -> Result<Comparison, String> {
+    let (stream, source, lossy) = (&line.stream, line.source.clone(), line.lossy.clone());
+    let opened = dial::open(&part.context, &part.scenario, stream, &line.replication).await;
+    let (peer, pump) = opened.map_err(|e| text::chain(&e))?;
     let target = stream.target.clone();
     let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| {
-        source::compare(&source, target.as_str(), root.as_ref(), peer, stop)
+        source::compare(&source, target.as_str(), root.as_ref(), &lossy, peer, stop)
     };
     let ended = session::run(format!("compare {}", stream.id()), peer, pump, &part.stop, work).await;
     ended.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))

@@ -332,6 +332,7 @@ impl Pair {
             address: target.address.to_string(),
             epoch: Epoch(epoch),
             set_aside: None,
+            lossy: std::collections::BTreeMap::new(),
         };
         let path = host.path("root").display().to_string();
         Assignment {
@@ -340,7 +341,7 @@ impl Pair {
             epoch: Epoch(epoch),
             member: member(host).into(),
             role: if is_active { Role::Active } else { Role::Standby },
-            roots: vec![Root { name: "data".into(), path, exclude: Vec::new() }],
+            roots: vec![Root { name: "data".into(), path, ..Root::default() }],
             spool: Spool { max_size: Size::mib(64), min_disk_free: Size::mib(1), ..Spool::default() },
             services: Services { commands: vec![host.service("shop")] },
             serving: is_active,

@@ -143,6 +143,13 @@ impl Index {
         self.prepared(sql)?.query_row((directory.0, limit), |row| row.get(0))
     }
 
+    /// Files that have more names than are in the index, at most `limit` of them.
+    pub fn linked_outside(&self, limit: u32) -> rusqlite::Result<Vec<Oid>> {
+        let sql = "SELECT oid FROM object WHERE kind = 1 AND links > 1
+            AND links > (SELECT count(*) FROM dentry WHERE dentry.oid = object.oid) LIMIT ?1";
+        self.prepared(sql)?.query_map([limit], |row| row.get(0).map(Oid))?.collect()
+    }
+
     /// How many names there are in all.
     pub fn count_names(&self) -> rusqlite::Result<u64> {
         self.prepared("SELECT count(*) FROM dentry")?.query_row((), |row| row.get::<_, i64>(0)).map(|n| n as u64)

@@ -1,7 +1,7 @@
 //! The database file, its transactions and the facts that are one of a kind.
 
 use super::Gap;
-use crate::{failpoint, meta::Oid};
+use crate::{failpoint, meta::Oid, preserve::Preserve};
 use model::{Epoch, Mark};
 use rusqlite::{Connection, OptionalExtension, config::DbConfig, params};
 use std::{path::Path, time::Duration};
@@ -74,12 +74,27 @@ impl Index {
         if version != VERSION {
             begin_lineage(&connection)?;
         }
-        connection.execute_batch(super::owed::TABLE)?;
-        connection.execute_batch(super::signature::TABLES)?;
-        let facts = read_facts(&connection)?;
+        let facts = complete(&connection)?;
         let any_owed = connection.prepare("SELECT 1 FROM owed")?.exists([])?;
         let unit_key = unit_key(&connection)?;
         Ok(Self { connection, facts, any_owed, unit_key })
+    }
+
+    /// Begins a new lineage unless the index was made of what `preserve` keeps: what is not in it cannot be told.
+    pub fn ensure_preserves(&mut self, preserve: Preserve) -> rusqlite::Result<()> {
+        let known: Option<u16> = self
+            .connection
+            .query_row("SELECT value FROM fact WHERE name = 'preserve'", [], |row| row.get(0))
+            .optional()?;
+        // One that does not say so is from when everything was.
+        if known.map_or(Preserve::ALL.bits(), |bits| bits) != preserve.bits() && self.facts.last != Mark::default() {
+            tracing::info!("something else is to be preserved than before: targets are synchronized again");
+            begin_lineage(&self.connection)?;
+            (self.facts, self.any_owed) = (complete(&self.connection)?, false);
+            self.unit_key = unit_key(&self.connection)?;
+        }
+        let sql = "INSERT OR REPLACE INTO fact VALUES ('preserve', ?1)";
+        self.connection.execute(sql, [preserve.bits()]).map(drop)
     }
 
     pub fn facts(&self) -> &Facts {
@@ -161,6 +176,13 @@ impl Index {
             .prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM object WHERE kind = 1")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
     }
+}
+
+/// Makes the tables that have no version, where they are not there, and reads the facts.
+fn complete(connection: &Connection) -> rusqlite::Result<Facts> {
+    connection.execute_batch(super::owed::TABLE)?;
+    connection.execute_batch(super::signature::TABLES)?;
+    read_facts(connection)
 }
 
 fn begin_lineage(connection: &Connection) -> rusqlite::Result<()> {

@@ -4,7 +4,12 @@ use std::os::unix::fs::symlink;
 
 fn held(dir: &tempfile::TempDir, exclude: &[&str]) -> HeldRoot {
     let exclude = exclude.iter().map(|glob| (*glob).to_owned()).collect();
-    let config = RootConfig { name: "data".into(), path: dir.path().join("root"), exclude };
+    let config = RootConfig {
+        name: "data".into(),
+        path: dir.path().join("root"),
+        exclude,
+        preserve: crate::preserve::Preserve::ALL,
+    };
     HeldRoot::open("shop", 0, &config, &dir.path().join("state"), Side::Target).unwrap()
 }
 

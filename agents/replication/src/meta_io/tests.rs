@@ -9,14 +9,14 @@ fn root(dir: &tempfile::TempDir) -> OwnedFd {
 
 fn meta_of(root: &OwnedFd, name: &[u8]) -> Meta {
     let entry = beneath::open_entry(root.as_fd(), name).unwrap();
-    read_meta(entry.as_fd(), &beneath::stat(entry.as_fd()).unwrap()).unwrap()
+    read_meta(entry.as_fd(), &beneath::stat(entry.as_fd()).unwrap(), Preserve::ALL).unwrap()
 }
 
 /// Applies `meta` to `name`, reads it back and returns the problems told.
 fn round(root: &OwnedFd, name: &[u8], meta: &Meta) -> Vec<String> {
     let entry = beneath::open_entry(root.as_fd(), name).unwrap();
     let mut problems = Vec::new();
-    apply_meta(entry.as_fd(), meta, &mut |problem| problems.push(problem)).unwrap();
+    apply_meta(entry.as_fd(), meta, Preserve::ALL, &mut |problem| problems.push(problem)).unwrap();
     if problems.is_empty() {
         assert_eq!(&meta_of(root, name), meta);
     }

@@ -11,7 +11,15 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("root");
         fs::create_dir(&path).unwrap();
-        Self { config: RootConfig { name: "data".into(), path, exclude: Vec::new() }, dir }
+        Self {
+            config: RootConfig {
+                name: "data".into(),
+                path,
+                exclude: Vec::new(),
+                preserve: crate::preserve::Preserve::ALL,
+            },
+            dir,
+        }
     }
 
     fn state(&self) -> PathBuf {

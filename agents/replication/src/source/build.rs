@@ -33,6 +33,8 @@ const SCAN_TIME_MAX: Duration = Duration::from_millis(100);
 const LOOKS_AGAIN: u32 = 3;
 /// Files at most this large are spooled, however small the spool is.
 const SPOOLED_FILE_MIN: u64 = 64 << 20;
+/// Files with names outside that are counted; more are of no use to anybody.
+const LINKED_OUTSIDE_MAX: u32 = 10_000;
 /// How often acknowledgements are made durable and the spool is trimmed.
 const ACCOUNT_EVERY: Duration = Duration::from_millis(100);
 
@@ -60,6 +62,7 @@ impl Engine {
             rescans: &mut self.rescans,
             unreadable: &mut self.unreadable,
             batch: Batch::begin(mark, sink, &mut self.spool)?,
+            preserve: self.shared.config.preserve,
             spooled_file_max: (limit / 4).max(SPOOLED_FILE_MIN).min(limit),
             directories: HashMap::new(),
             touched: HashSet::new(),
@@ -177,10 +180,22 @@ impl Engine {
         Ok(())
     }
 
+    /// How many files of each root have names outside of what is replicated.
+    fn linked_outside(&self) -> rusqlite::Result<HashMap<u32, u64>> {
+        let mut counts = HashMap::new();
+        for oid in self.index.linked_outside(LINKED_OUTSIDE_MAX)? {
+            if let Some((root, _)) = self.index.path_of(oid)? {
+                *counts.entry(root).or_default() += 1;
+            }
+        }
+        Ok(counts)
+    }
+
     /// Tells how the roots are.
     pub fn publish_roots(&mut self, sums: bool) {
         let single = self.roots.0.len() == 1;
         let counted = (sums && single).then(|| self.index.sums().ok()).flatten();
+        let linked = sums.then(|| self.linked_outside().ok()).flatten();
         let roots: Vec<RootStatus> = self
             .roots
             .0
@@ -200,15 +215,21 @@ impl Engine {
                     files: counted.map(|(files, _)| files),
                     bytes: counted.map(|(_, bytes)| bytes),
                     unreadable: self.unreadable.count(index as u32),
+                    skipped: self.unreadable.count_skipped(index as u32),
+                    linked_outside: linked.as_ref().and_then(|of| of.get(&(index as u32)).copied()).unwrap_or(0),
+                    ..RootStatus::default()
                 }
             })
             .collect();
         let mut status = self.shared.lock();
         let before = std::mem::take(&mut status.roots);
         status.roots = roots;
-        if counted.is_none() {
-            for (root, old) in status.roots.iter_mut().zip(before) {
+        for (root, old) in status.roots.iter_mut().zip(before) {
+            if counted.is_none() {
                 (root.files, root.bytes) = (old.files, old.bytes);
+            }
+            if linked.is_none() {
+                root.linked_outside = old.linked_outside;
             }
         }
         status.slots.clone_from(&self.roots.0);

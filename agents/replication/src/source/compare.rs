@@ -2,18 +2,20 @@
 
 use super::{
     Source,
-    link::{Link, session_error},
+    link::{Link, preserve_at, session_error},
 };
 use crate::{
     compare,
     listing::{Listing, Wanted},
     message::{Entry, Message},
     peer::Peer,
+    preserve::Preserve,
     root::{HeldRoot, Side},
     session::SessionError,
 };
-use model::{MemberName, RootName, errand::Comparison};
+use model::{MemberName, RootName, elements::preserve::Loss, errand::Comparison};
 use std::{
+    collections::BTreeSet,
     sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
@@ -24,12 +26,14 @@ const ROUNDS: u32 = 3;
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 const LISTING_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Compares one root, or all of them, with the target at the other end of `peer`. When changes flowed meanwhile and differences were
+/// Compares one root, or all of them, with the target at the other end of `peer`, whose roots may be without what is in
+/// `lossy`. When changes flowed meanwhile and differences were
 /// found, it is done again, three times at most.
 pub fn compare(
     source: &Source,
     target: &str,
     only: Option<&RootName>,
+    lossy: &[BTreeSet<Loss>],
     peer: &mut dyn Peer,
     stop: &AtomicBool,
 ) -> Result<Comparison, SessionError> {
@@ -40,11 +44,12 @@ pub fn compare(
     };
     let roots = hold_roots(source)?;
     let only = only.map(|name| position(&roots, name)).transpose()?;
+    let preserve = preserve_at(&source.shared().config, lossy);
     let mut round = 1;
     loop {
         let before = settled(source, target, &link)?;
         link.send(Message::Compare { root: only })?;
-        let found = once(&mut link, &roots, only, target)?;
+        let found = once(&mut link, &roots, only, &preserve)?;
         let after = source.barrier(SETTLE_MAX).map_err(session_error)?;
         if found.differences == 0 || before == after || round == ROUNDS {
             return Ok(found);
@@ -82,13 +87,18 @@ fn position(roots: &[HeldRoot], name: &RootName) -> Result<u32, SessionError> {
     found.ok_or_else(|| SessionError::Refused(format!("there is no root {name}")))
 }
 
-fn once(link: &mut Link<'_>, roots: &[HeldRoot], only: Option<u32>, target: &str) -> Result<Comparison, SessionError> {
+fn once(
+    link: &mut Link<'_>,
+    roots: &[HeldRoot],
+    only: Option<u32>,
+    preserve: &[Preserve],
+) -> Result<Comparison, SessionError> {
     let names: Vec<_> = roots.iter().map(|root| root.config.name.clone()).collect();
     let ours = only.map_or(roots, |root| std::slice::from_ref(&roots[root as usize]));
-    let stopped = link.stopped();
+    let (stopped, member) = (link.stopped(), MemberName::new(link.target.as_str()));
     let mut ours = Listing::new(ours, Wanted { digests: true }, &stopped);
     let mut theirs = Received { link, entries: Vec::new().into_iter(), unreadable: None };
-    let mut found = compare::compare(ours.by_ref(), theirs.by_ref(), &names, &MemberName::new(target))?;
+    let mut found = compare::compare(ours.by_ref(), theirs.by_ref(), &names, &member, preserve)?;
     // A comparison may end before the other side has said everything.
     for entry in theirs.by_ref() {
         entry?;

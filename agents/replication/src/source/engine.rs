@@ -74,6 +74,8 @@ pub(super) struct Timers {
     pub poll: Option<Instant>,
     pub account: Instant,
     pub sums: Instant,
+    /// Changes of the index when its objects were counted last.
+    pub counted: u64,
     pub rest: Option<Instant>,
     /// Since when changes wait, or are not looked at, and no batch may be made of them.
     pub waits: Option<u64>,
@@ -93,6 +95,7 @@ impl Timers {
             poll: None,
             account: now,
             sums: now,
+            counted: u64::MAX,
             rest: None,
             waits: None,
             waits_told: None,
@@ -296,7 +299,9 @@ impl Engine {
             self.rescan();
         }
         if now >= self.timers.sums {
-            self.publish_roots(true);
+            // Counting looks at every object: not while nothing has changed.
+            let changes = self.index.changes();
+            self.publish_roots(std::mem::replace(&mut self.timers.counted, changes) != changes);
             self.timers.sums = now + Duration::from_secs(10);
         }
     }

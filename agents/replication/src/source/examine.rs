@@ -62,11 +62,11 @@ impl Pass<'_, '_> {
         hint: Hint,
     ) -> Result<Stored, SourceError> {
         let stat = beneath::stat(entry)?;
-        let kind = ObjectKind::from_mode(stat.st_mode).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let kind = self.preserve.require_kind(stat.st_mode)?;
         let stored = if kind == ObjectKind::File {
             self.examine_file(old, key, entry, &stat, hint)?
         } else {
-            let meta = meta_io::read_meta(entry, &stat)?;
+            let meta = meta_io::read_meta(entry, &stat, self.preserve)?;
             let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
             if old.as_ref().is_none_or(|old| old.meta != meta) || hint == Hint::Force {
                 self.batch.node(oid, &meta, Content::Keep)?;
@@ -98,7 +98,7 @@ impl Pass<'_, '_> {
             }
         };
         if !written {
-            let meta = meta_io::read_meta(entry, stat)?;
+            let meta = meta_io::read_meta(entry, stat, self.preserve)?;
             let oid = old.as_ref().map_or(Oid(0), |old| old.oid);
             if old.as_ref().is_some_and(|old| old.meta != meta) {
                 self.batch.node(oid, &meta, Content::Keep)?;
@@ -121,7 +121,7 @@ impl Pass<'_, '_> {
             self.batch.leave_to_gap();
         }
         if self.batch.sink != Sink::Spool {
-            let meta = meta_io::read_meta(entry, stat)?;
+            let meta = meta_io::read_meta(entry, stat, self.preserve)?;
             let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
             let seen = self.batch.sink == Sink::Nowhere && old.as_ref().is_some_and(|old| old.meta == meta);
             if !seen {
@@ -148,7 +148,7 @@ impl Pass<'_, '_> {
         let mut attempt = 1;
         loop {
             let place = self.batch.place(oid);
-            let mut meta = None;
+            let (mut meta, preserve) = (None, self.preserve);
             let batch = std::cell::RefCell::new(&mut self.batch);
             let before = || Ok(rustix::fs::fstat(file)?);
             let signing = std::cell::RefCell::new(Signing::new(self.index.unit_key()));
@@ -156,7 +156,7 @@ impl Pass<'_, '_> {
                 newcomers: content::Writers::Wait,
                 before: &before,
                 begin: &mut |stat| {
-                    let read = meta_io::read_meta(file, stat)?;
+                    let read = meta_io::read_meta(file, stat, preserve)?;
                     batch.borrow_mut().node(oid, &read, Content::Follows)?;
                     signing.borrow_mut().wanted = read.size >= PATCHED_BYTES_MIN;
                     meta = Some(read);

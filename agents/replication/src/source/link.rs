@@ -1,7 +1,7 @@
 //! The source's end of one connection: sending with an eye on what comes back.
 
 use super::{
-    Source, SourceError,
+    Source, SourceConfig, SourceError,
     command::{Command, Given},
     slot::Roots,
     status::Shared,
@@ -12,15 +12,17 @@ use crate::{
     message::Message,
     meta::Oid,
     peer::{Peer, PeerError},
+    preserve::Preserve,
     root::Halt,
     session::SessionError,
 };
 use model::{
     Epoch, Mark,
     agent_status::{LinkState, Progress},
-    elements::synchronization::Synchronization,
+    elements::{preserve::Loss, synchronization::Synchronization},
 };
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -44,6 +46,21 @@ pub struct FollowOptions {
     pub synchronization: Synchronization,
     /// Compare and copy everything, whatever the target holds.
     pub force_mirror: bool,
+    /// What the target's roots may be without, in the order of the roots; a root that is not there may lack nothing.
+    pub lossy: Vec<BTreeSet<Loss>>,
+}
+
+impl FollowOptions {
+    /// What is kept in each root of the target.
+    pub(super) fn preserve_at(&self, config: &SourceConfig) -> Vec<Preserve> {
+        preserve_at(config, &self.lossy)
+    }
+}
+
+/// What is kept in each root of a target that may be without `lossy`.
+pub(super) fn preserve_at(config: &SourceConfig, lossy: &[BTreeSet<Loss>]) -> Vec<Preserve> {
+    let at = |root: usize| lossy.get(root).map_or(config.preserve, |lossy| config.preserve.without_all(lossy));
+    (0..config.roots.len()).map(at).collect()
 }
 
 /// How a session stands.

@@ -14,12 +14,13 @@ use crate::{
     message::{BatchKind, Entry, Message, OrphanPolicy},
     meta::{Meta, ObjectKind, Oid},
     meta_io,
+    preserve::Preserve,
     session::SessionError,
 };
 use model::{
     Mark,
     agent_status::{LinkState, Progress},
-    elements::synchronization::Orphans,
+    elements::{preserve::Loss, synchronization::Orphans},
 };
 use std::{collections::HashSet, os::fd::AsFd, time::Duration};
 
@@ -30,8 +31,14 @@ const PAGE: usize = 1000;
 
 /// Makes the target equal to a state of the source; returns the mark of that state.
 pub(super) fn mirror(link: &mut Link<'_>, options: &FollowOptions, dirty: bool) -> Result<Mark, SessionError> {
-    let by_hash =
-        dirty || options.force_mirror || options.set_aside.is_some() || !options.synchronization.skip_unchanged;
+    // Times that are not kept tell nothing of the content.
+    let preserve = options.preserve_at(&link.shared.config);
+    let by_times = preserve.iter().all(|preserve| preserve.keeps(Loss::Timestamps));
+    let by_hash = !by_times
+        || dirty
+        || options.force_mirror
+        || options.set_aside.is_some()
+        || !options.synchronization.skip_unchanged;
     let orphans = match options.synchronization.orphans {
         Orphans::Keep => OrphanPolicy::Keep,
         Orphans::Delete => OrphanPolicy::Delete,
@@ -50,7 +57,7 @@ pub(super) fn mirror(link: &mut Link<'_>, options: &FollowOptions, dirty: bool) 
     let (entries_total, bytes_total) = snapshot.sums()?;
     let parts = Parts::new(link, snapshot.mark)?;
     let (sets_aside, totals) = (options.set_aside.is_some(), (entries_total, bytes_total));
-    let mut mirror = Mirror { parts, snapshot, theirs, by_hash, sets_aside, said: HashSet::new(), totals };
+    let mut mirror = Mirror { parts, snapshot, theirs, preserve, by_hash, sets_aside, said: HashSet::new(), totals };
     if sets_aside {
         mirror.set_aside()?;
     }
@@ -109,6 +116,8 @@ struct Mirror<'l, 'a> {
     parts: Parts<'l, 'a>,
     snapshot: Snapshot,
     theirs: Theirs,
+    /// What is kept in each root of the target.
+    preserve: Vec<Preserve>,
     by_hash: bool,
     /// Nothing of the target is overwritten: what was not found equal is copied, and its like kept.
     sets_aside: bool,
@@ -165,13 +174,14 @@ impl Mirror<'_, '_> {
         if stored.meta.kind == ObjectKind::Directory {
             return Ok(Compared::Equal);
         }
+        let preserve = self.preserve.get(entry.root as usize).copied().unwrap_or_default();
         match self.parts.look(&stored, &self.snapshot)? {
             Now::Unreadable => Ok(Compared::Unknown),
             Now::Gone => Ok(Compared::Unlike("not at the source".to_owned())),
-            Now::Other(meta) => Ok(Compared::of(&differences(&meta, &entry.meta))),
+            Now::Other(meta) => Ok(Compared::of(&differences(&meta, &entry.meta, preserve))),
             Now::File(file) => {
-                let Some(meta) = read(&file) else { return Ok(Compared::Unknown) };
-                let mut what = differences(&meta, &entry.meta);
+                let Some(meta) = self.read(&file) else { return Ok(Compared::Unknown) };
+                let mut what = differences(&meta, &entry.meta, preserve);
                 if what.is_empty() {
                     let Some(ours) = self.hash(&file)? else { return Ok(Compared::Unknown) };
                     what.extend((entry.hash != Some(ours)).then(|| "content".into()));
@@ -292,7 +302,7 @@ impl Mirror<'_, '_> {
         }
         let (meta, file) = match self.parts.look(stored, &self.snapshot)? {
             Now::Other(meta) => (meta, None),
-            Now::File(file) => match read(&file) {
+            Now::File(file) => match self.read(&file) {
                 Some(meta) => (meta, Some(file)),
                 None => return Ok(false),
             },
@@ -360,6 +370,13 @@ impl Mirror<'_, '_> {
         Ok(*ours == entry.hash)
     }
 
+    /// What is known of a file but its content; `None` when that cannot be read.
+    fn read(&self, file: &std::os::fd::OwnedFd) -> Option<Meta> {
+        let stat = rustix::fs::fstat(file).map_err(std::io::Error::from);
+        let preserve = self.parts.link.shared.config.preserve;
+        told(stat.and_then(|stat| meta_io::read_meta(file.as_fd(), &stat, preserve)))
+    }
+
     /// Hash of the content; `None` when it cannot be read to its end.
     fn hash(&self, file: &std::os::fd::OwnedFd) -> Result<Option<[u8; 32]>, SessionError> {
         match content::hash(file, &self.parts.link.stopped()) {
@@ -375,12 +392,6 @@ impl Mirror<'_, '_> {
 
 fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { [path, name].join(&b'/') }
-}
-
-/// What is known of a file but its content; `None` when that cannot be read.
-fn read(file: &std::os::fd::OwnedFd) -> Option<Meta> {
-    let stat = rustix::fs::fstat(file).map_err(std::io::Error::from);
-    told(stat.and_then(|stat| meta_io::read_meta(file.as_fd(), &stat)))
 }
 
 fn told<T>(result: std::io::Result<T>) -> Option<T> {

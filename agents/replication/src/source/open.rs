@@ -18,6 +18,7 @@ use super::{
 use crate::{
     capture::{Captures, Tuning},
     index::Index,
+    preserve::Preserve,
     root::RootConfig,
     spool::{Opened, Spool, SpoolLimits},
 };
@@ -47,6 +48,8 @@ pub struct SourceConfig {
     pub scenario: String,
     pub epoch: Epoch,
     pub roots: Vec<RootConfig>,
+    /// What of objects is kept. With another set than before everything is compared anew.
+    pub preserve: Preserve,
     /// Directory of the index and of what is known of the roots.
     pub state: PathBuf,
     pub spool: PathBuf,
@@ -122,6 +125,7 @@ impl Source {
         fs::create_dir_all(&config.state)?;
         let database = config.state.join(DATABASE);
         let mut index = Index::open(&database)?;
+        index.ensure_preserves(config.preserve)?;
         let limits = SpoolLimits { bytes_max: config.spool_bytes_max, disk_free_min: config.disk_free_min };
         let facts = index.facts().clone();
         let (spool, opened) = Spool::open(&config.spool, &facts.lineage, limits, facts.spool_base, facts.spool_tail)?;

@@ -130,7 +130,7 @@ impl<'l, 'a> Parts<'l, 'a> {
             return content::open(entry.as_fd()).map(Now::File);
         }
         let stat = beneath::stat(entry.as_fd())?;
-        meta_io::read_meta(entry.as_fd(), &stat).map(Now::Other)
+        meta_io::read_meta(entry.as_fd(), &stat, self.link.shared.config.preserve).map(Now::Other)
     }
 
     fn count_object(&mut self) {
@@ -221,13 +221,14 @@ impl<'l, 'a> Parts<'l, 'a> {
     /// Reads and sends a content; tells in `announced` whether anything of it was sent.
     fn content(&mut self, oid: Oid, file: &OwnedFd, announced: &std::cell::Cell<bool>) -> Result<Read, Sending> {
         let before = || Ok(rustix::fs::fstat(file)?);
+        let preserve = self.link.shared.config.preserve;
         let parts = std::cell::RefCell::new(&mut *self);
         let reader = Reader::<Sending> {
             // A send may take as long as the peer likes.
             newcomers: Writers::GoOn,
             before: &before,
             begin: &mut |stat| {
-                let meta = meta_io::read_meta(file.as_fd(), stat)?;
+                let meta = meta_io::read_meta(file.as_fd(), stat, preserve)?;
                 announced.set(true);
                 Ok(parts.borrow_mut().record(Message::Node { oid, meta, content: Content::Follows })?)
             },

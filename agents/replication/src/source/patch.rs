@@ -75,7 +75,7 @@ impl Pass<'_, '_> {
             None => self.begin_reading(&old, file)?,
         };
         let stat = rustix::fs::fstat(file).map_err(io::Error::from)?;
-        let meta = meta_io::read_meta(file, &stat)?;
+        let meta = meta_io::read_meta(file, &stat, self.preserve)?;
         let (next, said) = self.say_changes(&old, &meta, file, rescan.next)?;
         let ended = next.is_none();
         let kept = Meta { size: old.meta.size, ..meta.clone() };

@@ -18,6 +18,7 @@ use crate::{
     capture::{Captures, Key},
     index::{Index, Stored},
     meta::{ObjectKind, Oid},
+    preserve::Preserve,
 };
 use model::elements::roots::RESERVED_DIRECTORY;
 use std::{
@@ -63,6 +64,8 @@ pub(super) struct Pass<'a, 's> {
     pub rescans: &'a mut Rescans,
     pub unreadable: &'a mut Unreadable,
     pub batch: Batch<'s>,
+    /// What of objects is kept.
+    pub preserve: Preserve,
     /// Files larger than this are not spooled.
     pub spooled_file_max: u64,
     pub directories: HashMap<Oid, Found>,
@@ -141,13 +144,15 @@ impl Pass<'_, '_> {
             }
         };
         let stat = beneath::stat(entry.as_fd())?;
-        let Some(kind) = ObjectKind::from_mode(stat.st_mode) else {
-            self.unreadable.note_socket(open.held.root.index);
-            return self.remove_name(directory, name);
+        let Some(kind) = self.preserve.kind_of(stat.st_mode) else {
+            self.remove_name(directory, name)?;
+            self.unreadable.note_skipped(directory, name, open.held.root.index);
+            return Ok(());
         };
         if self.is_excluded(&open, name, kind == ObjectKind::Directory) {
             return self.remove_name(directory, name);
         }
+        self.unreadable.clear_skipped(directory, name);
         let key = open.held.filesystem.key(entry.as_fd())?;
         let stored = self.index.object_by_key(&key)?.filter(|stored| stored.meta.kind == kind);
         let looked = match stored {
@@ -273,6 +278,7 @@ impl Pass<'_, '_> {
 
     fn remove_name(&mut self, parent: Oid, name: &[u8]) -> Result<(), SourceError> {
         self.unreadable.clear(parent, name);
+        self.unreadable.clear_skipped(parent, name);
         if let Some(oid) = self.index.named(parent, name)? {
             self.forget_name(parent, name, oid)?;
             self.dropped.push(oid);
@@ -437,6 +443,7 @@ impl Pass<'_, '_> {
             }
         };
         self.unreadable.clear(directory, b"");
+        self.unreadable.forget_skipped(directory);
         let here: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
         for (name, _) in self.index.names_in(directory)? {
             if !here.contains(name.as_slice()) {

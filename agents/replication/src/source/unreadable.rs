@@ -2,7 +2,7 @@
 
 use crate::meta::Oid;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     io,
     time::{Duration, Instant},
 };
@@ -17,8 +17,8 @@ pub(super) struct Unreadable {
     names: BTreeMap<(Oid, Box<[u8]>), u32>,
     more: u64,
     tried: Option<Instant>,
-    /// Sockets seen, by root; they are not replicated.
-    pub sockets: HashMap<u32, u64>,
+    /// What is of a kind that is left out, with its root.
+    skipped: BTreeMap<(Oid, Box<[u8]>), u32>,
 }
 
 impl Unreadable {
@@ -36,8 +36,27 @@ impl Unreadable {
         }
     }
 
-    pub fn note_socket(&mut self, root: u32) {
-        *self.sockets.entry(root).or_default() += 1;
+    /// Notes a socket, or what else is left out because of its kind.
+    pub fn note_skipped(&mut self, directory: Oid, name: &[u8], root: u32) {
+        if self.skipped.len() < NAMES_MAX {
+            self.skipped.insert((directory, Box::from(name)), root);
+        }
+    }
+
+    pub fn clear_skipped(&mut self, directory: Oid, name: &[u8]) {
+        if !self.skipped.is_empty() {
+            self.skipped.remove(&(directory, Box::from(name)));
+        }
+    }
+
+    /// Forgets what was left out in a directory: it is looked at again, or gone.
+    pub fn forget_skipped(&mut self, directory: Oid) {
+        forget_in(&mut self.skipped, directory);
+    }
+
+    /// Entries of `root` that are left out because of their kind.
+    pub fn count_skipped(&self, root: u32) -> u64 {
+        self.skipped.values().filter(|of| **of == root).count() as u64
     }
 
     pub fn clear(&mut self, directory: Oid, name: &[u8]) {
@@ -48,12 +67,8 @@ impl Unreadable {
 
     /// Forgets everything in a directory, and the directory: it is gone.
     pub fn forget(&mut self, directory: Oid) {
-        let from = (directory, Box::default());
-        let gone: Vec<_> =
-            self.names.range(from..).map_while(|(key, _)| (key.0 == directory).then(|| key.clone())).collect();
-        for key in gone {
-            self.names.remove(&key);
-        }
+        forget_in(&mut self.names, directory);
+        forget_in(&mut self.skipped, directory);
     }
 
     /// Entries of `root` that cannot be read now.
@@ -69,6 +84,14 @@ impl Unreadable {
         self.tried = Some(now);
         self.more = 0;
         self.names.keys().cloned().collect()
+    }
+}
+
+fn forget_in(names: &mut BTreeMap<(Oid, Box<[u8]>), u32>, directory: Oid) {
+    let from = (directory, Box::default());
+    let gone: Vec<_> = names.range(from..).map_while(|(key, _)| (key.0 == directory).then(|| key.clone())).collect();
+    for key in gone {
+        names.remove(&key);
     }
 }
 
@@ -88,5 +111,20 @@ mod tests {
         assert_eq!(unreadable.due(Instant::now()).len(), 3);
         unreadable.forget(Oid(2000));
         assert_eq!((unreadable.count(0), unreadable.count(1)), (0, 1));
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_once_until_it_is_gone() {
+        let mut unreadable = Unreadable::default();
+        for name in ["socket", "fifo", "socket"] {
+            unreadable.note_skipped(Oid(2000), name.as_bytes(), 0);
+        }
+        unreadable.note_skipped(Oid(2001), b"socket", 1);
+        assert_eq!((unreadable.count_skipped(0), unreadable.count_skipped(1)), (2, 1));
+        unreadable.clear_skipped(Oid(2000), b"fifo");
+        assert_eq!(unreadable.count_skipped(0), 1);
+        unreadable.forget_skipped(Oid(2001));
+        unreadable.forget(Oid(2000));
+        assert_eq!((unreadable.count_skipped(0), unreadable.count_skipped(1)), (0, 0));
     }
 }

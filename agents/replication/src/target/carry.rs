@@ -5,6 +5,7 @@ use super::incoming::{note, stage_name};
 use super::map::{Map, NOTHING, Name, Pending, Staged, limbo, root_index};
 use crate::message::{Content, DATA_BYTES_MAX};
 use crate::meta::{ObjectKind, Oid};
+use crate::preserve::Preserve;
 use crate::session::SessionError;
 use crate::{beneath, content, meta_io};
 use std::io;
@@ -13,18 +14,19 @@ use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, SessionError>;
 
-/// Makes `to` a copy of the file at `from`, with its holes and its meta, and puts it on the disk.
+/// Makes `to` a copy of the file at `from`, with its holes and what is kept of its meta, and puts it on the disk.
 pub(super) fn copy(
     from: (&Arc<OwnedFd>, &[u8]),
     to: (&Arc<OwnedFd>, &[u8]),
+    preserve: Preserve,
     problems: &mut Vec<String>,
 ) -> io::Result<()> {
     let entry = beneath::open_entry(from.0.as_fd(), from.1)?;
-    let meta = meta_io::read_meta(entry.as_fd(), &beneath::stat(entry.as_fd())?)?;
+    let meta = meta_io::read_meta(entry.as_fd(), &beneath::stat(entry.as_fd())?, preserve)?;
     if meta.kind != ObjectKind::File {
         super::incoming::make_inode(to.0, to.1, &meta)?;
         let made = beneath::open_entry(to.0.as_fd(), to.1)?;
-        return meta_io::apply_meta(made.as_fd(), &meta, &mut |problem| note(problems, problem));
+        return meta_io::apply_meta(made.as_fd(), &meta, preserve, &mut |problem| note(problems, problem));
     }
     let source = beneath::open_file(from.0.as_fd(), from.1)?;
     let file = beneath::create_file(to.0.as_fd(), to.1)?;
@@ -32,7 +34,7 @@ pub(super) fn copy(
     let size =
         content::read_data(source.as_fd(), &mut buffer, |at, bytes| content::write_all_at(file.as_fd(), bytes, at))?;
     rustix::fs::ftruncate(&file, size)?;
-    meta_io::apply_meta(file.as_fd(), &meta, &mut |problem| note(problems, problem))?;
+    meta_io::apply_meta(file.as_fd(), &meta, preserve, &mut |problem| note(problems, problem))?;
     beneath::fsync(file.as_fd())
 }
 
@@ -91,9 +93,9 @@ fn restage(
     if find(from_dir.as_fd(), &from.1)?.is_none() {
         return Ok(());
     }
-    let name = stage_name(oid);
+    let (name, preserve) = (stage_name(oid), disk.preserve(to));
     let failed = |e| SessionError::io("copying a file to another file system")(e);
-    copy((&from_dir, &from.1), (&staging, &name), problems).map_err(failed)?;
+    copy((&from_dir, &from.1), (&staging, &name), preserve, problems).map_err(failed)?;
     let entry = beneath::open_entry(staging.as_fd(), &name).map_err(failed)?;
     let (id, _) = file_id(entry.as_fd()).map_err(failed)?;
     beneath::fsync(staging.as_fd()).map_err(failed)?;
@@ -102,7 +104,7 @@ fn restage(
         (None, Some(known)) => known.meta,
         (None, None) => return Ok(()),
     };
-    meta_io::apply_meta(entry.as_fd(), &meta, &mut |problem| note(problems, problem)).map_err(failed)?;
+    meta_io::apply_meta(entry.as_fd(), &meta, preserve, &mut |problem| note(problems, problem)).map_err(failed)?;
     let content = if meta.kind == ObjectKind::File { Content::Follows } else { Content::Keep };
     map.set_pending(oid, &Pending { meta, content, staged: Some(Staged { root: to, name, id }) })?;
     Ok(())

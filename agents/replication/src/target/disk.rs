@@ -3,6 +3,7 @@
 use super::map::{FileId, Map, limbo_root, root_index};
 use crate::beneath;
 use crate::meta::Oid;
+use crate::preserve::Preserve;
 use crate::root::HeldRoot;
 use crate::session::SessionError;
 use rustix::fs::{Mode, Stat};
@@ -79,6 +80,16 @@ impl Disk {
 
     pub fn root(&self, index: u32) -> Result<&HeldRoot> {
         self.roots.get(index as usize).ok_or_else(|| SessionError::Protocol(format!("there is no root {index}")))
+    }
+
+    /// What of objects is kept in a root.
+    pub fn preserve(&self, root: u32) -> Preserve {
+        self.roots.get(root as usize).map(|root| root.config.preserve).unwrap_or_default()
+    }
+
+    /// What of objects is kept where the map has the directory `parent`.
+    pub fn preserve_in(&self, map: &Map, parent: Oid) -> Result<Preserve> {
+        Ok(self.locate(map, parent)?.map(|location| self.preserve(location.root)).unwrap_or_default())
     }
 
     pub fn staging(&self, index: u32) -> Result<Arc<OwnedFd>> {

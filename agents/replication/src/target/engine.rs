@@ -6,6 +6,7 @@ use super::map::Map;
 use super::place::{Placing, Result};
 use super::{carry, check, mirror};
 use crate::message::{BatchKind, Message};
+use crate::preserve::Preserve;
 use crate::root::HeldRoot;
 use crate::session::SessionError;
 use crate::{beneath, failpoint};
@@ -36,6 +37,15 @@ pub(super) struct Placed {
     pub lost: Vec<String>,
 }
 
+/// By which a root is known in the map. That everything is kept is not said: maps of before did not say it either.
+fn identity(root: &HeldRoot) -> String {
+    let kept = match root.config.preserve {
+        Preserve::ALL => String::new(),
+        preserve => format!(" {}", preserve.bits()),
+    };
+    format!("{} {}{kept}\n", root.config.name, root.id())
+}
+
 pub(super) struct Engine {
     pub(super) map: Map,
     pub(super) disk: Disk,
@@ -43,10 +53,10 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Opens the map at `path`, carries out what a crash interrupted, and forgets everything when the roots are not
-    /// those the map was made of.
+    /// Opens the map at `path`, carries out what a crash interrupted, and forgets everything when the roots, or what is
+    /// kept in them, are not those the map was made of.
     pub fn open(path: &Path, roots: Arc<Vec<HeldRoot>>) -> Result<Self> {
-        let ids: String = roots.iter().map(|root| format!("{} {}\n", root.config.name, root.id())).collect();
+        let ids: String = roots.iter().map(identity).collect();
         let mut engine = Self { map: Map::open(path)?, disk: Disk::new(roots)?, incoming: None };
         if engine.map.value("roots")?.as_deref() != Some(ids.as_bytes()) {
             engine.map.begin()?;

@@ -1,6 +1,7 @@
 //! Receiving a batch: its records go to the map, its new inodes to the staging directory. Nothing is placed.
 
 use super::disk::{Disk, file_id};
+use super::inherit::inherit;
 use super::map::{FileId, Map, NOTHING, Name, Pending, Staged, root_index};
 use super::patch::OpenPatch;
 use crate::content::{self, ContentHash};
@@ -70,7 +71,7 @@ impl Incoming {
         }
         match message {
             Message::Data { oid, offset, bytes } => self.data(oid, offset, &bytes),
-            Message::DataEnd { oid, size, hash } => self.data_end(map, oid, size, hash),
+            Message::DataEnd { oid, size, hash } => self.data_end(map, disk, oid, size, hash),
             Message::Void { oid } => self.void(disk, oid),
             Message::Block { oid, .. } | Message::Zeros { oid, .. } => self.patch_of(oid)?.take(map, message),
             Message::PatchEnd { oid, size } => self.patch_end(map, oid, size),
@@ -136,7 +137,12 @@ impl Incoming {
     /// Makes a new inode for `pending`; a file is returned open.
     fn stage(&mut self, disk: &Disk, oid: Oid, root: u32, pending: &mut Pending) -> Result<Option<OwnedFd>> {
         let staging = disk.staging(root)?;
-        let name = stage_name(oid);
+        let (name, preserve) = (stage_name(oid), disk.preserve(root));
+        if !preserve.keeps_kind(pending.meta.kind) {
+            // Nothing stands for it here, whatever the source thinks of that.
+            pending.staged = Some(Staged { root, name, id: FileId::NONE });
+            return Ok(None);
+        }
         let file = match make_inode(&staging, &name, &pending.meta) {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied && pending.meta.rdev != 0 => {
                 note(&mut self.problems, "a device could not be made: not permitted".to_owned());
@@ -149,7 +155,8 @@ impl Incoming {
         let (id, _) = file_id(entry.as_fd()).map_err(SessionError::io("looking at what was staged"))?;
         if pending.meta.kind != ObjectKind::Directory && pending.content != Content::Follows {
             let problems = &mut self.problems;
-            let applied = meta_io::apply_meta(entry.as_fd(), &pending.meta, &mut |problem| note(problems, problem));
+            let applied =
+                meta_io::apply_meta(entry.as_fd(), &pending.meta, preserve, &mut |problem| note(problems, problem));
             applied.map_err(SessionError::io("setting owner, mode, attributes and time"))?;
         }
         self.staged_in.insert(root);
@@ -168,7 +175,7 @@ impl Incoming {
         content::write_all_at(open.file.as_fd(), bytes, offset).map_err(SessionError::io("writing content"))
     }
 
-    fn data_end(&mut self, map: &Map, oid: Oid, size: u64, hash: [u8; 32]) -> Result<()> {
+    fn data_end(&mut self, map: &Map, disk: &mut Disk, oid: Oid, size: u64, hash: [u8; 32]) -> Result<()> {
         let Some(mut open) = self.open.take().filter(|open| open.oid == oid) else {
             return protocol(format!("the end of a content of object {oid}, which was not announced"));
         };
@@ -180,8 +187,10 @@ impl Incoming {
         }
         rustix::fs::ftruncate(&open.file, size).map_err(|e| SessionError::io("setting the length")(e.into()))?;
         open.pending.meta.size = size;
+        let preserve = open.pending.staged.as_ref().map(|staged| disk.preserve(staged.root)).unwrap_or_default();
         let problems = &mut self.problems;
-        meta_io::apply_meta(open.file.as_fd(), &open.pending.meta, &mut |problem| note(problems, problem))
+        inherit(map, disk, oid, open.file.as_fd(), preserve, problems)?;
+        meta_io::apply_meta(open.file.as_fd(), &open.pending.meta, preserve, &mut |problem| note(problems, problem))
             .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
         map.set_pending(oid, &open.pending)?;
         map.settle_diverged(oid, 0, i64::MAX as u64)?;

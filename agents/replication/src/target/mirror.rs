@@ -1,7 +1,7 @@
 //! Synchronizing: what the target lists, what it moves away, takes over and cleans up.
 
 use super::disk::{Disk, file_id, find};
-use super::incoming::protocol;
+use super::incoming::{note, protocol};
 use super::map::{Known, Map, Name, root_index};
 use super::place::Placing;
 use crate::beneath;
@@ -89,7 +89,7 @@ pub(super) fn adopt(map: &Map, disk: &mut Disk, oid: Oid, root: u32, path: &[u8]
             return protocol(format!("object {oid} stands for two things"));
         }
     } else {
-        let meta = meta_io::read_meta(found.fd.as_fd(), &found.stat);
+        let meta = meta_io::read_meta(found.fd.as_fd(), &found.stat, disk.preserve(root));
         let meta = meta.map_err(SessionError::io("reading the meta of what is taken over"))?;
         map.set_known(oid, &Known { id: found.id, meta })?;
     }
@@ -116,8 +116,8 @@ pub(super) fn set_aside(placing: &mut Placing<'_>, root: u32, path: &[u8], why: 
         }
         Err(e) => return Err(SessionError::io("opening a directory")(e)),
     };
-    super::quarantine::set_aside(held, placing.epoch, dir.as_fd(), name, path, why)
-        .map_err(SessionError::io("setting something aside"))
+    let moved = super::quarantine::set_aside(held, placing.epoch, dir.as_fd(), name, path, why);
+    Ok(placing.unless_fixed(dir.as_fd(), name, moved, "setting aside")? == Some(true))
 }
 
 /// Treats everything that is in a known directory and not known itself.
@@ -159,7 +159,14 @@ fn treat_orphan(placing: &mut Placing<'_>, policy: OrphanPolicy, parent: Oid, na
         return placing.quarantine(&dir, parent, name, "not at the source");
     }
     placing.touched.insert(parent);
-    beneath::remove_all(dir.as_fd(), name).map_err(SessionError::io("removing what is not at the source"))
+    match beneath::remove_all(dir.as_fd(), name) {
+        // It may be deep below.
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            note(&mut placing.problems, format!("{} cannot be removed: {e}", crate::compare::escape(path)));
+            Ok(())
+        }
+        removed => removed.map_err(SessionError::io("removing what is not at the source")),
+    }
 }
 
 /// Forgets everything and begins anew from what the roots are.
@@ -168,7 +175,8 @@ pub(super) fn reset(map: &Map, disk: &mut Disk) -> Result<()> {
     disk.close_all();
     for root in disk.roots.iter() {
         let (id, stat) = file_id(root.fd()).map_err(SessionError::io("looking at a root"))?;
-        let meta = meta_io::read_meta(root.fd(), &stat).map_err(SessionError::io("reading the meta of a root"))?;
+        let meta = meta_io::read_meta(root.fd(), &stat, root.config.preserve)
+            .map_err(SessionError::io("reading the meta of a root"))?;
         let oid = Oid::root(root.index);
         debug_assert!(root_index(oid) == Some(root.index));
         map.set_known(oid, &Known { id, meta })?;

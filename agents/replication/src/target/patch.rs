@@ -12,6 +12,7 @@ use crate::content::{BLOCK_BYTES, BlockHash, block_hash, write_all_at};
 use crate::message::{Base, Message, Piece};
 use crate::meta::Oid;
 use crate::session::SessionError;
+use model::elements::preserve::Loss;
 use rusqlite::params;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -225,11 +226,17 @@ fn next_header(changes: &mut impl Read) -> io::Result<Option<(u64, u64, u64)>> {
 
 /// The file of an object at the name the map has, with the root it is in; `None` when it is not there.
 pub(super) fn locate(map: &Map, disk: &mut Disk, oid: Oid) -> Result<Option<(u32, OwnedFd)>> {
-    let (Some(known), Some(name)) = (map.known(oid)?, map.first_name(oid)?) else { return Ok(None) };
-    let Some(location) = disk.locate(map, name.parent)? else { return Ok(None) };
-    let Some(dir) = disk.dir(map, name.parent)? else { return Ok(None) };
-    let found = find(dir.as_fd(), &name.name)?.filter(|found| found.id == known.id);
-    Ok(found.map(|found| (location.root, found.fd)))
+    let Some(known) = map.known(oid)? else { return Ok(None) };
+    for name in map.names(oid)? {
+        let Some(location) = disk.locate(map, name.parent)? else { continue };
+        let Some(dir) = disk.dir(map, name.parent)? else { continue };
+        let Some(found) = find(dir.as_fd(), &name.name)? else { continue };
+        // Where hard links are copies, each of them has the content.
+        if found.id == known.id || !disk.preserve(location.root).keeps(Loss::Hardlinks) && !found.is_dir() {
+            return Ok(Some((location.root, found.fd)));
+        }
+    }
+    Ok(None)
 }
 
 /// Fills `block` with what is at `at`; what is beyond the end of the file is zeros.

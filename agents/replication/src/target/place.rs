@@ -6,12 +6,14 @@
 
 use super::check::Depths;
 use super::disk::{Disk, Found, find};
+use super::fixed::is_fixed;
 use super::incoming::{make_inode, note, stage_name};
 use super::map::{FileId, Map, NOTHING, Name, Staged, limbo, limbo_root};
 use crate::meta::{ObjectKind, Oid};
 use crate::session::SessionError;
 use crate::{beneath, failpoint, meta_io};
 use model::Epoch;
+use model::elements::preserve::Loss;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -107,7 +109,10 @@ impl<'a> Placing<'a> {
             && find(dir.as_fd(), &name.name)?.is_some_and(|found| Some(&found.id) == id.as_ref())
         {
             failpoint::pass("target.place");
-            self.rename(name.oid, (&dir, &name.name), (&staging, &aside))?;
+            // Fixed, it stays, and what was to take its place is told as well.
+            if !self.rename(name.oid, (&dir, &name.name), (&staging, &aside))? {
+                return Ok(());
+            }
         }
         self.touched.insert(name.parent);
         self.map.unlink(name.parent, &name.name)?;
@@ -186,10 +191,17 @@ impl<'a> Placing<'a> {
             ours |= self.map.known(oid)?.is_some_and(|known| known.id == found.id);
         }
         let is_dir = found.is_dir() || self.map.kind(name.oid)? == Some(ObjectKind::Directory);
+        ours |= old == Some(name.oid) && self.is_copy(name, &found)?;
         if is_dir || !(ours || self.replaces) {
             self.quarantine(dir, name.parent, &name.name, "in the way of what the source has there")?;
         }
         Ok(())
+    }
+
+    /// Whether what is at a name may be the object although it is another inode: where hard links are kept as copies.
+    pub(super) fn is_copy(&self, name: &Name, found: &Found) -> Result<bool> {
+        let is_file = self.map.kind(name.oid)? == Some(ObjectKind::File) && !found.is_dir();
+        Ok(is_file && !self.disk.preserve_in(self.map, name.parent)?.keeps(Loss::Hardlinks))
     }
 
     /// Renames or links the inode `id` of the object to its name, which is free or can be renamed over.
@@ -201,12 +213,18 @@ impl<'a> Placing<'a> {
         sources.extend(self.map.names(name.oid)?.into_iter().map(|from| (from.parent, from.name)));
         for (parent, from) in sources {
             let Some(from_dir) = self.disk.dir(self.map, parent)? else { continue };
-            if find(from_dir.as_fd(), &from)?.is_none_or(|found| found.id != *id) {
+            let Some(found) = find(from_dir.as_fd(), &from)? else { continue };
+            let stands_for = Name { parent, name: from, oid: name.oid };
+            if found.id != *id && (limbo_root(parent).is_some() || !self.is_copy(&stands_for, &found)?) {
                 continue;
             }
+            let from = stands_for.name;
             if limbo_root(parent).is_some() {
                 self.map.unlink(parent, &from)?;
-                return self.rename(name.oid, (&from_dir, &from), (dir, &name.name));
+                return match self.rename(name.oid, (&from_dir, &from), (dir, &name.name))? {
+                    true => Ok(()),
+                    false => self.leave_out(name.oid),
+                };
             }
             return self.link_over((parent, &from_dir, &from), (dir, name));
         }
@@ -214,7 +232,8 @@ impl<'a> Placing<'a> {
     }
 
     /// Renames. A directory that its owner may not write to is opened for that; its mode is put right with its times.
-    fn rename(&mut self, oid: Oid, from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<()> {
+    /// False when what is there, or where it is to be, is fixed.
+    fn rename(&mut self, oid: Oid, from: (&Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &[u8])) -> Result<bool> {
         let (from, to) = ((from.0.as_fd(), from.1), (to.0.as_fd(), to.1));
         let renamed = match beneath::rename(from, to) {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
@@ -225,25 +244,45 @@ impl<'a> Placing<'a> {
             }
             other => other,
         };
-        renamed.map_err(SessionError::io(format!("renaming to {}", to.1.escape_ascii())))
+        let at = if is_fixed(from.0, from.1) { from } else { to };
+        Ok(self.unless_fixed(at.0, at.1, renamed, "renaming to")?.is_some())
+    }
+
+    /// A new inode that cannot take its place: until its object changes again nothing stands for it here.
+    fn leave_out(&mut self, oid: Oid) -> Result<()> {
+        if let Some(mut pending) = self.map.pending(oid)?
+            && let Some(staged) = pending.staged.as_mut()
+        {
+            staged.id = FileId::NONE;
+            self.map.set_pending(oid, &pending)?;
+        }
+        Ok(())
     }
 
     /// Gives an inode another name, atomically replacing what has it.
     fn link_over(&mut self, from: (Oid, &Arc<OwnedFd>, &[u8]), to: (&Arc<OwnedFd>, &Name)) -> Result<()> {
         let (dir, name) = to;
-        let what = format!("linking object {} to {}", name.oid, name.name.escape_ascii());
+        let what = format!("linking object {} to", name.oid);
         let roots = (self.disk.locate(self.map, from.0)?, self.disk.locate(self.map, name.parent)?);
         let (Some(from_root), Some(to_root)) = roots else { return Ok(()) };
         let staging = self.disk.staging(to_root.root)?;
         let aside = [b"l".as_slice(), &stage_name(name.oid)].concat();
-        let made = if self.disk.same_mount(from_root.root, to_root.root) {
+        let preserve = self.disk.preserve(to_root.root);
+        let reaches = self.disk.same_mount(from_root.root, to_root.root);
+        let made = if reaches && preserve.keeps(Loss::Hardlinks) {
             beneath::link((from.1.as_fd(), from.2), (staging.as_fd(), &aside))
         } else {
-            note(&mut self.problems, "a hard link between roots on different file systems is kept as a copy".into());
-            super::carry::copy((from.1, from.2), (&staging, &aside), &mut self.problems)
+            if !reaches {
+                note(
+                    &mut self.problems,
+                    "a hard link between roots on different file systems is kept as a copy".into(),
+                );
+            }
+            super::carry::copy((from.1, from.2), (&staging, &aside), preserve, &mut self.problems)
         };
-        made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)))
-            .map_err(SessionError::io(what))
+        let linked = made.and_then(|()| beneath::rename((staging.as_fd(), &aside), (dir.as_fd(), &name.name)));
+        let at = if is_fixed(from.1.as_fd(), from.2) { (from.1, from.2) } else { (dir, name.name.as_slice()) };
+        self.unless_fixed(at.0.as_fd(), at.1, linked, &what).map(drop)
     }
 
     /// The inode is nowhere: what has no content is made anew, the rest is lost and has to be sent again.
@@ -264,8 +303,9 @@ impl<'a> Placing<'a> {
         made.map_err(SessionError::io(format!("making {}", name.name.escape_ascii())))?;
         if let (Some(found), Some(staged)) = (find(dir.as_fd(), &name.name)?, pending.staged.as_mut()) {
             staged.id = found.id;
+            let preserve = self.disk.preserve_in(self.map, name.parent)?;
             let problems = &mut self.problems;
-            meta_io::apply_meta(found.fd.as_fd(), &pending.meta, &mut |problem| note(problems, problem))
+            meta_io::apply_meta(found.fd.as_fd(), &pending.meta, preserve, &mut |problem| note(problems, problem))
                 .map_err(SessionError::io("setting meta"))?;
         }
         self.map.set_pending(name.oid, &pending)?;

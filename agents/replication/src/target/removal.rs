@@ -7,6 +7,7 @@ use crate::listing::joined;
 use crate::meta::{ObjectKind, Oid};
 use crate::session::SessionError;
 use crate::{beneath, failpoint};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -26,9 +27,12 @@ impl Placing<'_> {
             let next = next.map(|oid| self.future_id(oid)).transpose()?.flatten();
             if next.as_ref() == Some(&found.id) {
                 // An earlier run, which was cut short, got further than this.
-            } else if self.map.known(name.oid)?.is_some_and(|known| known.id == found.id) && !found.is_dir() {
+            } else if !found.is_dir()
+                && (self.map.known(name.oid)?.is_some_and(|known| known.id == found.id)
+                    || self.is_copy(name, &found)?)
+            {
                 let removed = beneath::unlink(dir.as_fd(), &name.name);
-                removed.map_err(SessionError::io(format!("removing {}", name.name.escape_ascii())))?;
+                self.unless_fixed(dir.as_fd(), &name.name, removed, "removing")?;
             } else {
                 self.quarantine(&dir, name.parent, &name.name, "not what was put there, and its name is gone")?;
             }
@@ -63,8 +67,11 @@ impl Placing<'_> {
             levels.pop();
             if let Some(parent) = parent.as_ref().filter(|_| is_ours) {
                 failpoint::pass("target.place");
-                let removed = beneath::rmdir(parent.as_fd(), &level.name);
-                removed.map_err(SessionError::io(format!("removing {}", level.name.escape_ascii())))?;
+                match beneath::rmdir(parent.as_fd(), &level.name) {
+                    // Something in it is fixed, and was told.
+                    Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty && !self.problems.is_empty() => {}
+                    removed => drop(self.unless_fixed(parent.as_fd(), &level.name, removed, "removing")?),
+                }
             } else if let Some(parent) = parent.filter(|_| found.is_some()) {
                 self.quarantine(&parent, level.parent, &level.name, "not what was put there, and its name is gone")?;
             }
@@ -100,7 +107,7 @@ impl Placing<'_> {
         let path = self.origin(&location, name);
         let root = self.disk.root(location.root)?;
         let moved = super::quarantine::set_aside(root, self.epoch, dir.as_fd(), name, &path, why);
-        if moved.map_err(SessionError::io("moving something to the quarantine"))? {
+        if self.unless_fixed(dir.as_fd(), name, moved, "moving to the quarantine")? == Some(true) {
             tracing::warn!(path = %crate::compare::escape(&path), why, "moved to the quarantine");
         }
         self.touched.insert(parent);

@@ -1,15 +1,18 @@
 //! Owner, mode, attributes and times of what was placed, the directories' own last, and all of it on the disk.
 
 use super::check::Depths;
-use super::disk::find;
+use super::disk::{Found, find};
 use super::incoming::note;
-use super::map::{FileId, Known, Staged, limbo_root, root_index};
+use super::map::{FileId, Known, Name, Staged, limbo_root, root_index};
+use super::patch::Patch;
 use super::place::{Placing, Result};
 use crate::meta::{ObjectKind, Oid};
 use crate::session::SessionError;
 use crate::{beneath, failpoint, meta_io};
+use model::elements::preserve::Loss;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 /// Up to as many directories and files are synced one by one; whole file systems otherwise.
 const SYNCED_ALONE_MAX: usize = 64;
@@ -44,38 +47,68 @@ impl Placing<'_> {
     /// Changes files block by block, at whatever place they have now.
     pub(super) fn change_in_place(&mut self) -> Result<()> {
         for patch in self.map.pending_patches()? {
-            let Some(name) = self.map.first_name(patch.oid)? else { continue };
-            let (dir, id) = (self.disk.dir(self.map, name.parent)?, self.future_id(patch.oid)?);
-            let found = dir.as_ref().map(|dir| find(dir.as_fd(), &name.name)).transpose()?.flatten();
-            let Some(found) = found.filter(|found| Some(&found.id) == id.as_ref()) else {
-                self.lose(&name, "it is not where it was put");
-                continue;
-            };
-            let opened = beneath::reopen_writable(found.fd.as_fd());
-            let file = opened.map_err(SessionError::io(format!("opening {}", name.name.escape_ascii())))?;
-            failpoint::pass("target.patch");
-            patch.apply(self.disk, file.as_fd())?;
-            if let Some(pending) = self.map.pending(patch.oid)? {
-                let problems = &mut self.problems;
-                meta_io::apply_meta(file.as_fd(), &pending.meta, &mut |problem| note(problems, problem))
-                    .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
+            let Some(id) = self.future_id(patch.oid)?.filter(|id| *id != FileId::NONE) else { continue };
+            for name in self.inodes_of(patch.oid)? {
+                self.change_at(&name, &id, &patch)?;
             }
-            self.sync_later(file);
         }
         Ok(())
     }
 
+    fn change_at(&mut self, name: &Name, id: &FileId, patch: &Patch) -> Result<()> {
+        let Some((dir, found)) = self.found_at(name, id)? else { return Ok(()) };
+        let opened = beneath::reopen_writable(found.fd.as_fd());
+        let Some(file) = self.unless_fixed(dir.as_fd(), &name.name, opened, "opening")? else { return Ok(()) };
+        failpoint::pass("target.patch");
+        patch.apply(self.disk, file.as_fd())?;
+        if let Some(pending) = self.map.pending(patch.oid)? {
+            let preserve = self.disk.preserve_in(self.map, name.parent)?;
+            let problems = &mut self.problems;
+            meta_io::apply_meta(file.as_fd(), &pending.meta, preserve, &mut |problem| note(problems, problem))
+                .map_err(SessionError::io("setting owner, mode, attributes and time"))?;
+        }
+        self.sync_later(file);
+        Ok(())
+    }
+
+    /// What stands for the object at a name, with its directory; `None`, and lost, when something else does.
+    fn found_at(&mut self, name: &Name, id: &FileId) -> Result<Option<(Arc<OwnedFd>, Found)>> {
+        if let Some(dir) = self.disk.dir(self.map, name.parent)?
+            && let Some(found) = find(dir.as_fd(), &name.name)?
+            && (found.id == *id || self.is_copy(name, &found)?)
+        {
+            return Ok(Some((dir, found)));
+        }
+        self.lose(name, "it is not where it was put");
+        Ok(None)
+    }
+
+    /// One name for each inode that the object has here: one for all hard links, and each where links are copies.
+    fn inodes_of(&self, oid: Oid) -> Result<Vec<Name>> {
+        let (mut found, mut shared) = (Vec::new(), false);
+        for name in self.map.names(oid)? {
+            let links = self.disk.preserve_in(self.map, name.parent)?.keeps(Loss::Hardlinks);
+            if !(links && shared) {
+                shared |= links;
+                found.push(name);
+            }
+        }
+        Ok(found)
+    }
+
     fn apply_in_place(&mut self, oid: Oid, known: &Known) -> Result<()> {
-        let Some(name) = self.map.first_name(oid)?.filter(|_| known.id != FileId::NONE) else { return Ok(()) };
-        let dir = self.disk.dir(self.map, name.parent)?;
-        let found = dir.as_ref().map(|dir| find(dir.as_fd(), &name.name)).transpose()?.flatten();
-        let Some(found) = found.filter(|found| found.id == known.id) else {
-            self.lose(&name, "it is not where it was put");
+        if known.id == FileId::NONE {
             return Ok(());
-        };
+        }
+        self.inodes_of(oid)?.iter().try_for_each(|name| self.apply_at(name, known))
+    }
+
+    fn apply_at(&mut self, name: &Name, known: &Known) -> Result<()> {
+        let Some((_, found)) = self.found_at(name, &known.id)? else { return Ok(()) };
         failpoint::pass("target.meta");
+        let preserve = self.disk.preserve_in(self.map, name.parent)?;
         let problems = &mut self.problems;
-        meta_io::apply_meta(found.fd.as_fd(), &known.meta, &mut |problem| note(problems, problem)).map_err(
+        meta_io::apply_meta(found.fd.as_fd(), &known.meta, preserve, &mut |problem| note(problems, problem)).map_err(
             SessionError::io(format!("setting owner, mode, attributes and time of {}", name.name.escape_ascii())),
         )?;
         if known.meta.kind == ObjectKind::File
@@ -123,8 +156,9 @@ impl Placing<'_> {
                 continue;
             };
             failpoint::pass("target.meta");
+            let preserve = self.disk.preserve_in(self.map, oid)?;
             let problems = &mut self.problems;
-            meta_io::apply_meta(dir.as_fd(), &known.meta, &mut |problem| note(problems, problem))
+            meta_io::apply_meta(dir.as_fd(), &known.meta, preserve, &mut |problem| note(problems, problem))
                 .map_err(SessionError::io("setting owner, mode, attributes and time of a directory"))?;
             if !self.sync_all {
                 beneath::fsync(dir.as_fd()).map_err(SessionError::io("syncing a directory"))?;

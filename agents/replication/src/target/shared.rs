@@ -1,7 +1,9 @@
 //! A target as its sessions and its host see it.
 
+use super::ability::Ability;
 use super::engine::{Engine, Placed, Position};
 use super::report::{Status, TargetReport};
+use super::rights::Rights;
 use crate::root::{Halt, HeldRoot, RootConfig, Side};
 use crate::session::SessionError;
 use model::agent_status::{RootState, RootStatus};
@@ -16,6 +18,9 @@ type Result<T> = std::result::Result<T, SessionError>;
 const MAP_FILE: &str = "target.db";
 /// How often a report looks at the roots when no session does.
 const ROOTS_CHECKED_EVERY: Duration = Duration::from_secs(2);
+
+/// How long is believed what the file systems of halted roots could hold: an administrator may mend them.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// What a target is to hold, and where it keeps what it knows.
 #[derive(Clone, Debug)]
@@ -50,6 +55,8 @@ struct Inner {
     /// The session that may change the target.
     owner: AtomicU64,
     roots_checked: Mutex<Option<Instant>>,
+    /// What the roots can hold, in their order, and when that was tried.
+    abilities: Mutex<Option<(Instant, Vec<Ability>)>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -65,7 +72,7 @@ impl Target {
         }
         std::fs::create_dir_all(&config.state)
             .map_err(|source| TargetError::State { path: config.state.clone(), source })?;
-        let roots = config.roots.iter().map(|root| status_of(root, RootState::Unknown)).collect();
+        let roots = config.roots.iter().map(|root| status_of(root, RootState::Unknown, None)).collect();
         let target = Self(Arc::new(Inner {
             config,
             engine: Mutex::new(None),
@@ -73,6 +80,7 @@ impl Target {
             sessions: AtomicU64::new(0),
             owner: AtomicU64::new(0),
             roots_checked: Mutex::new(None),
+            abilities: Mutex::new(None),
         }));
         if let Err(error) = target.recovered() {
             target.session_failed(0, &error);
@@ -118,7 +126,7 @@ impl Target {
         let mut statuses = Vec::new();
         for (index, root) in config.roots.iter().enumerate() {
             let held = HeldRoot::open(&config.scenario, index as u32, root, &config.state, Side::Target);
-            statuses.push(status_of(root, state_of(held.as_ref().map(drop))));
+            statuses.push(status_of(root, state_of(held.as_ref().map(drop)), None));
             match held {
                 Ok(held) => roots.push(held),
                 Err(halt) => halted = halted.or(Some(halt)),
@@ -128,11 +136,29 @@ impl Target {
         if let Some(halt) = halted {
             return Err(halt.into());
         }
+        self.require_abilities(&roots)?;
         let mut engine = Engine::open(&config.state.join(MAP_FILE), Arc::new(roots))?;
         let placed = engine.recover();
         self.note_position(&engine)?;
         locked(&self.0.status).add_inexact(placed?.problems);
         Ok(engine)
+    }
+
+    /// Halts roots whose file systems cannot hold what is to be kept in them, before anything is written there.
+    fn require_abilities(&self, roots: &[HeldRoot]) -> Result<()> {
+        let known = locked(&self.0.abilities).take().filter(|(at, _)| at.elapsed() < TRIED_AGAIN_AFTER);
+        let (at, abilities) = match known {
+            Some(known) => known,
+            None => (Instant::now(), try_all(roots)?),
+        };
+        let halts: Vec<Option<Halt>> =
+            roots.iter().zip(&abilities).map(|(root, ability)| Some(root.cannot_hold(&ability.refusal()?))).collect();
+        let states = halts.iter().map(|halt| state_of(halt.as_ref().map_or(Ok(()), Err)));
+        let configs = self.0.config.roots.iter().zip(states).zip(&abilities);
+        let statuses = configs.map(|((config, state), ability)| status_of(config, state, Some(ability))).collect();
+        locked(&self.0.status).roots = statuses;
+        *locked(&self.0.abilities) = Some((at, abilities));
+        halts.into_iter().flatten().next().map_or(Ok(()), |halt| Err(halt.into()))
     }
 
     /// Ends what a crash or an error interrupted, unless a session is in the middle of a batch, and says where the
@@ -170,10 +196,11 @@ impl Target {
         *locked(&self.0.roots_checked) = Some(Instant::now());
         let Some(roots) = locked(&self.0.engine).as_ref().map(Engine::roots) else { return Ok(()) };
         let checks: Vec<_> = roots.iter().map(HeldRoot::check).collect();
-        let configs = self.0.config.roots.iter();
+        let abilities = locked(&self.0.abilities).clone().map(|(_, abilities)| abilities).unwrap_or_default();
+        let configs = self.0.config.roots.iter().enumerate();
         locked(&self.0.status).roots = configs
             .zip(&checks)
-            .map(|(config, check)| status_of(config, state_of(check.as_ref().map(|_| ()))))
+            .map(|((at, config), check)| status_of(config, state_of(check.as_ref().map(|_| ())), abilities.get(at)))
             .collect();
         if let Some(halt) = checks.into_iter().find_map(std::result::Result::err) {
             *locked(&self.0.engine) = None;
@@ -245,8 +272,19 @@ fn state_of(check: std::result::Result<(), &Halt>) -> RootState {
     }
 }
 
-fn status_of(root: &RootConfig, state: RootState) -> RootStatus {
-    RootStatus { name: root.name.clone(), path: root.path.display().to_string(), state, ..RootStatus::default() }
+fn status_of(root: &RootConfig, state: RootState, ability: Option<&Ability>) -> RootStatus {
+    let Ability { file_system, lacks } = ability.cloned().unwrap_or_default();
+    let (name, path) = (root.name.clone(), root.path.display().to_string());
+    RootStatus { name, path, state, file_system, lacks, ..RootStatus::default() }
+}
+
+fn try_all(roots: &[HeldRoot]) -> Result<Vec<Ability>> {
+    let rights = Rights::of_this_process();
+    let of = |root: &HeldRoot| {
+        let failed = SessionError::io(format!("trying what the file system of root {} can hold", root.config.name));
+        Ability::of(root, rights).map_err(failed)
+    };
+    roots.iter().map(of).collect()
 }
 
 /// Removes the map from the state directory, when the member becomes active. The roots keep their identity.

@@ -50,6 +50,9 @@ spec:
         directory: {second}/spool
         maxSize: 2GiB
         minDiskFree: 1MiB
+  replication:
+    # Whatever holds the town holds these; what a file system cannot hold would halt the replica.
+    preserve: [ownership, permissions, timestamps]
   monitoring:
     interval: 2s
     timeout: 10s

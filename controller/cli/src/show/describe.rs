@@ -45,6 +45,7 @@ pub fn scenario(item: &StoredScenario, events: &[EventView], clock: &Clock, styl
     page.section("Members", &members(status));
     page.section("Roots", &roots(item));
     page.section("Redirection", &redirection(item));
+    page.section("Not kept", &not_kept(status));
     quarantine(&mut page, status);
     page.section("Last events", &last_events(events, clock));
     page.section("Next", &next_commands(name, item));
@@ -154,6 +155,18 @@ fn roots(item: &StoredScenario) -> Table {
             row.push(at_member.map_or_else(Cell::none, |r| r.path.into()));
         }
         table.row(row);
+    }
+    table
+}
+
+/// What of the data is not as at its source, because somebody has said so or because it cannot be helped.
+fn not_kept(status: &ScenarioView) -> Table {
+    let mut table = table();
+    for member in &status.members {
+        for lost in &member.not_kept {
+            let place = format!("{} on {}", lost.root, member.host);
+            table.row(vec![place.into(), lost.what.as_str().into(), lost.why.as_str().into()]);
+        }
     }
     table
 }

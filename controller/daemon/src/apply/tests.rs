@@ -94,13 +94,13 @@ fn scenario(name: &str, root: &str) -> Object {
     let spec = ScenarioSpec {
         primary: Primary {
             host: "mx1".into(),
-            roots: vec![Root { name: root.into(), path: path.clone(), exclude: vec![] }],
+            roots: vec![Root { name: root.into(), path: path.clone(), ..Root::default() }],
             spool: Spool::default(),
         },
         replicas: vec![Replica {
             name: "twin".into(),
             host: "mx2".into(),
-            roots: vec![ReplicaRoot { name: root.into(), path }],
+            roots: vec![ReplicaRoot { name: root.into(), path, ..ReplicaRoot::default() }],
             spool: Spool::default(),
         }],
         ..ScenarioSpec::default()
@@ -151,6 +151,7 @@ fn valid_set() -> impl Strategy<Value = Vec<Object>> {
                             name: root.as_str().into(),
                             path: path("home", root),
                             exclude: exclude.clone(),
+                            ..Root::default()
                         })
                         .collect(),
                     spool: Spool { max_size: Size(size), ..Spool::default() },
@@ -160,7 +161,11 @@ fn valid_set() -> impl Strategy<Value = Vec<Object>> {
                     host: "mx2".into(),
                     roots: roots
                         .keys()
-                        .map(|root| ReplicaRoot { name: root.as_str().into(), path: path("twin", root) })
+                        .map(|root| ReplicaRoot {
+                            name: root.as_str().into(),
+                            path: path("twin", root),
+                            ..ReplicaRoot::default()
+                        })
                         .collect(),
                     spool: Spool::default(),
                 }],

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use crate::{compose::upstream, settings::Place, status::progress_text, text};
 use model::{
     AssignmentStatus,
-    agent_status::{OutStatus, RootState, ServiceState, ServiceStatus, TargetState},
+    agent_status::{HaltReason, OutStatus, RootState, ServiceState, ServiceStatus, TargetState},
 };
 use std::time::Duration;
 
@@ -71,8 +71,8 @@ impl Draft<'_> {
         let mut halted = Vec::new();
         for place in places {
             for root in self.fresh(place).map(|report| &report.roots).into_iter().flatten() {
-                if let RootState::Halted { message, .. } = &root.state {
-                    halted.push((root.name.clone(), place.host.clone(), message.clone()));
+                if let RootState::Halted { message, reason } = &root.state {
+                    halted.push((root.name.clone(), place.host.clone(), message.clone(), *reason));
                 }
             }
         }
@@ -81,10 +81,16 @@ impl Draft<'_> {
             self.check(format!("no root is halted on {}", text::list(&hosts)));
         }
         let name = self.settings.scenario;
-        for (root, host, message) in halted {
+        for (root, host, message, reason) in halted {
             let blocker = self.block(format!("root {root} on {host} is halted"));
             blocker.facts = vec![message];
-            blocker.help = vec![format!("look at it, then  standin adopt-root {name} {root} --host {host}")];
+            blocker.help = match reason {
+                HaltReason::CannotHold => vec![
+                    format!("put {root} on {host} on another file system"),
+                    "or accept the loss by name with `lossy` at this root in the manifest".to_owned(),
+                ],
+                _ => vec![format!("look at it, then  standin adopt-root {name} {root} --host {host}")],
+            };
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use model::{
     MemberName,
-    agent_status::{LinkState, RootState},
+    agent_status::{HaltReason, LinkState, RootState},
     ledger::Suspended,
 };
 
@@ -111,7 +111,8 @@ fn both_sides(draft: &mut Draft<'_>) -> Option<(Place, Vec<MemberName>)> {
             }
         }
     }
-    draft.require_roots(&[&active]);
+    let places: Vec<&Place> = std::iter::once(&active).chain(&targets).collect();
+    draft.require_roots(&places);
     Some((active, targets.into_iter().map(|place| place.member).collect()))
 }
 
@@ -140,6 +141,9 @@ pub(super) fn adopt_root(draft: &mut Draft<'_>) {
     match status.map(|status| status.state) {
         None => {
             draft.block(format!("{host} has no root {root}"));
+        }
+        Some(RootState::Halted { message, reason: HaltReason::CannotHold }) => {
+            draft.block(format!("{root} on {host} would halt again")).facts = vec![message];
         }
         Some(RootState::Halted { message, .. }) => {
             draft.check(format!("{root} on {host} is halted: {message}"));

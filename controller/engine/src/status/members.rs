@@ -1,11 +1,12 @@
 //! One row for each member.
 
 use super::Scene;
-use crate::{compose::upstream, settings::Place};
+use crate::{compose::upstream, settings::Place, text};
 use model::{
     AssignmentStatus, Role,
-    agent_status::{Capture, LinkState, OutStatus, RootState, TargetState},
-    view::MemberView,
+    agent_status::{Capture, LinkState, OutStatus, RootState, RootStatus, TargetState, Weight},
+    elements::preserve::Specials,
+    view::{MemberView, NotKept},
 };
 
 impl Scene<'_> {
@@ -38,7 +39,44 @@ impl Scene<'_> {
             progress: inward.and_then(|stream| stream.progress.clone()),
             set_aside: target.and_then(|target| target.set_aside.clone()).filter(|aside| aside.entries > 0),
             diverged: known.and_then(|known| known.divergence).is_some_and(|divergence| !divergence.drained),
+            not_kept: report.map(|report| self.not_kept(place, report)).unwrap_or_default(),
         }
+    }
+
+    /// What is left out because of its kind, and what the member's file systems cannot hold where that is accepted, or
+    /// its agent may not do. What halts a root is told as that.
+    fn not_kept(&self, place: &Place, report: &AssignmentStatus) -> Vec<NotKept> {
+        let accepted = |root: &RootStatus, what: &str| {
+            let roots = self.settings.spec.roots_of(&place.member);
+            let own = roots.into_iter().find(|own| own.name == root.name);
+            own.is_some_and(|own| own.lossy.iter().any(|loss| loss.as_str() == what))
+        };
+        let mut found = Vec::new();
+        for root in &report.roots {
+            if root.skipped > 0 {
+                let what = text::count(root.skipped, "entry", "entries");
+                let why = match self.settings.spec.replication.specials {
+                    Specials::Skip => "sockets, fifos and device nodes are left out",
+                    Specials::Replicate => "sockets are left out",
+                };
+                found.push(NotKept { root: root.name.clone(), what, why: why.to_owned() });
+            }
+            if root.linked_outside > 0 {
+                let what = text::count(root.linked_outside, "hard link", "hard links");
+                let why = "to names outside of what is replicated: files of their own at a copy".to_owned();
+                found.push(NotKept { root: root.name.clone(), what, why });
+            }
+            let on = root.file_system.as_deref().unwrap_or("its file system");
+            for lack in &root.lacks {
+                let why = match lack.weight {
+                    Weight::Rights => lack.why.clone(),
+                    Weight::Harmless if accepted(root, &lack.what) => format!("accepted on {on}: {}", lack.why),
+                    Weight::Harmless | Weight::Limit | Weight::Halts => continue,
+                };
+                found.push(NotKept { root: root.name.clone(), what: lack.what.clone(), why });
+            }
+        }
+        found
     }
 
     /// What the member's source says about the stream to it.

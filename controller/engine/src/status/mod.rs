@@ -102,10 +102,12 @@ impl<'a> Scene<'a> {
                     let adopt =
                         format!("standin adopt-root {} {} --host {}", self.settings.scenario, root.name, place.host);
                     let way_on = match reason {
-                        HaltReason::RootMissing => format!("mount or restore it; if it was made anew: {adopt}"),
-                        _ => format!("if that is meant: {adopt}"),
+                        // It says itself what can be done.
+                        HaltReason::CannotHold => String::new(),
+                        HaltReason::RootMissing => format!("; mount or restore it; if it was made anew: {adopt}"),
+                        _ => format!("; if that is meant: {adopt}"),
                     };
-                    let text = format!("halted on {}: {message}; {way_on}", place.host);
+                    let text = format!("halted on {}: {message}{way_on}", place.host);
                     halted.push((place.clone(), text));
                 }
             }

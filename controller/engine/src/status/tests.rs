@@ -1,6 +1,11 @@
 use super::status;
-use crate::toy::{Fault, Toy};
+use crate::{
+    Options,
+    toy::{Fault, Toy},
+};
 use model::{
+    agent_status::{HaltReason, Lack, RootState, RootStatus, Weight},
+    elements::preserve::Loss,
     ledger::Suspended,
     view::{Health, ScenarioState, ScenarioView, Verb},
 };
@@ -95,4 +100,55 @@ fn a_run_that_asks_has_not_failed() {
     };
     let view = status(&toy.settings(), &toy.ledger, &toy.observed(), Some(&run), None);
     assert_eq!((view.health, view.why.as_str()), (Health::Degraded, "run r-1 asks: Go ahead?"));
+}
+
+/// An identity that is adopted would not make its file system hold more.
+#[test]
+fn a_root_that_cannot_hold_what_is_preserved_is_said_with_its_own_way_out() {
+    let toy = Toy::two_hosts();
+    let mut observed = toy.observed();
+    let report = observed.hosts.get_mut(&"mx2".into()).unwrap().status.scenarios.values_mut().next().unwrap();
+    let message = "root data at /srv/shop: its file system, vfat, cannot hold acls; put it elsewhere, or lossy: [acls]";
+    report.roots[0].state = RootState::Halted { reason: HaltReason::CannotHold, message: message.to_owned() };
+    let view = status(&toy.settings(), &toy.ledger, &observed, None, None);
+    assert_eq!((view.state, view.health), (ScenarioState::Halted, Health::Failed));
+    assert_eq!(view.why, format!("halted on mx2: {message}"));
+    for verb in [Verb::Synchronize, Verb::Compare, Verb::Switchover] {
+        let options = Toy::options(Some("dublin"));
+        let plan = crate::plan(verb, &options, &toy.settings(), &toy.ledger, &observed, None).view();
+        let blocker = plan.blockers.iter().find(|blocker| blocker.facts.contains(&message.to_owned())).unwrap();
+        assert!(blocker.help.join(" ").contains("`lossy`"), "{blocker:?}");
+        assert!(!blocker.help.join(" ").contains("adopt-root"), "{blocker:?}");
+    }
+    let options = Options { root: Some("data".into()), host: Some("mx2".into()), ..Toy::options(None) };
+    let plan = crate::plan(Verb::AdoptRoot, &options, &toy.settings(), &toy.ledger, &observed, None).view();
+    assert_eq!(plan.blockers[0].message, "data on mx2 would halt again");
+}
+
+#[test]
+fn what_is_not_kept_is_listed_when_it_was_accepted_or_is_left_out() {
+    let mut toy = Toy::two_hosts();
+    toy.spec.replicas[0].roots[0].lossy = [Loss::Acls].into();
+    let mut observed = toy.observed();
+    let root = |observed: &mut crate::Observed, host: &str, change: &dyn Fn(&mut RootStatus)| {
+        let report = observed.hosts.get_mut(&host.into()).unwrap();
+        change(&mut report.status.scenarios.values_mut().next().unwrap().roots[0]);
+    };
+    root(&mut observed, "mx1", &|root| root.skipped = 3);
+    let lack = |what: &str, weight| Lack { what: what.to_owned(), why: "no".to_owned(), weight };
+    root(&mut observed, "mx2", &|root| {
+        root.file_system = Some("vfat".to_owned());
+        root.lacks = vec![
+            lack("acls", Weight::Harmless),
+            lack("specials", Weight::Harmless),
+            lack("ownership", Weight::Rights),
+            lack("sizes", Weight::Limit),
+        ];
+    });
+    let view = status(&toy.settings(), &toy.ledger, &observed, None, None);
+    let lines = |at: usize| -> Vec<String> {
+        view.members[at].not_kept.iter().map(|lost| format!("{} {}: {}", lost.root, lost.what, lost.why)).collect()
+    };
+    assert_eq!(lines(0), ["data 3 entries: sockets, fifos and device nodes are left out"]);
+    assert_eq!(lines(1), ["data acls: accepted on vfat: no", "data ownership: no"]);
 }

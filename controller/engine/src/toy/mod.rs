@@ -179,14 +179,14 @@ fn spec(replicas: &[(&str, &str)]) -> ScenarioSpec {
     let replica = |(name, host): &(&str, &str)| Replica {
         name: (*name).into(),
         host: (*host).into(),
-        roots: vec![ReplicaRoot { name: "data".into(), path: "/srv/shop".into() }],
+        roots: vec![ReplicaRoot { name: "data".into(), path: "/srv/shop".into(), ..ReplicaRoot::default() }],
         ..Replica::default()
     };
     let script = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
     let mut spec = ScenarioSpec {
         primary: Primary {
             host: "mx1".into(),
-            roots: vec![Root { name: "data".into(), path: "/srv/shop".into(), exclude: Vec::new() }],
+            roots: vec![Root { name: "data".into(), path: "/srv/shop".into(), ..Root::default() }],
             ..Primary::default()
         },
         replicas: replicas.iter().map(replica).collect(),

@@ -11,6 +11,8 @@ pub(super) enum Rule {
     AtSource(Effect),
     /// What is newly excluded is removed from the replicas; what is excluded no more is copied.
     Excludes,
+    /// Only a host with a copy uses it: there the copy is compared anew; the active host waits for its turn.
+    AtCopy(Effect),
 }
 
 const LIVE: Rule = Rule::Always(Effect::Live);
@@ -26,7 +28,8 @@ const METADATA: &[(&str, Rule)] = &[("metadata.**", LIVE)];
 const HOST: &[(&str, Rule)] = &[("spec.replicationAddress", RESTART)];
 
 /// A source is opened with its roots, its spool and its targets, a target with its roots: any change of those closes
-/// and opens it. A target with other roots compares everything. Links carry the synchronization settings.
+/// and opens it. A target with other roots compares everything, as do all when something else is to be preserved. Links
+/// carry the synchronization settings.
 const SCENARIO: &[(&str, Rule)] = &[
     ("spec.description", LIVE),
     ("spec.primary.host", RESYNC),
@@ -35,6 +38,7 @@ const SCENARIO: &[(&str, Rule)] = &[
     ("spec.primary.roots[*].name", RESYNC),
     ("spec.primary.roots[*].path", RESYNC),
     ("spec.primary.roots[*].exclude", Rule::Excludes),
+    ("spec.primary.roots[*].lossy", Rule::AtCopy(Effect::Resync)),
     ("spec.primary.spool.**", Rule::AtSource(Effect::Restart)),
     ("spec.replicas[+*]", RESYNC),
     ("spec.replicas[-*]", DESTROYS),
@@ -44,7 +48,10 @@ const SCENARIO: &[(&str, Rule)] = &[
     ("spec.replicas[*].roots[-*]", DESTROYS),
     ("spec.replicas[*].roots[*].name", RESYNC),
     ("spec.replicas[*].roots[*].path", RESYNC),
+    ("spec.replicas[*].roots[*].lossy", Rule::AtCopy(Effect::Resync)),
     ("spec.replicas[*].spool.**", Rule::AtSource(Effect::Restart)),
+    ("spec.replication.preserve", RESYNC),
+    ("spec.replication.specials", RESYNC),
     ("spec.synchronization.**", RESTART),
     ("spec.monitoring.**", LIVE),
     ("spec.services.**", LIVE),
@@ -60,6 +67,8 @@ pub fn judge(change: &mut FieldChange, new: &Object, active: &MemberName) {
         Rule::Always(effect) => effect,
         Rule::AtSource(effect) if member.as_ref() == Some(active) => effect,
         Rule::AtSource(_) => Effect::Live,
+        Rule::AtCopy(_) if member.as_ref() == Some(active) => Effect::Live,
+        Rule::AtCopy(effect) => effect,
         Rule::Excludes if excludes_more(change) => Effect::Destroys,
         Rule::Excludes => Effect::Resync,
     };

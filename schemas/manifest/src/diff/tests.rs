@@ -259,9 +259,10 @@ fn scenario() -> impl Strategy<Value = Object> {
         |(name, roots, labels, description, n, points)| {
             let roots: Vec<Root> = roots
                 .into_iter()
-                .map(|(name, (_, path, exclude))| Root { name: name.as_str().into(), path, exclude })
+                .map(|(name, (_, path, exclude))| Root { name: name.as_str().into(), path, exclude, ..Root::default() })
                 .collect();
-            let copies = roots.iter().map(|r| ReplicaRoot { name: r.name.clone(), path: r.path.clone() }).collect();
+            let copy = |r: &Root| ReplicaRoot { name: r.name.clone(), path: r.path.clone(), ..ReplicaRoot::default() };
+            let copies = roots.iter().map(copy).collect();
             let spool = Spool { max_size: Size(u64::from(n) + 1), ..Spool::default() };
             let mut spec = ScenarioSpec {
                 description,

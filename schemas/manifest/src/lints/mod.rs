@@ -41,6 +41,7 @@ lints![
     bad_command,
     bad_glob,
     bad_timing,
+    preserve,
     bad_address,
     plan_references,
     plan_names,

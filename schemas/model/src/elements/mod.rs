@@ -2,7 +2,9 @@
 //! spec, so a new field is written here and in the agent code that obeys it, and nowhere in between.
 
 pub mod monitoring;
+pub mod preserve;
 pub mod redirection;
+pub mod replication;
 pub mod roots;
 pub mod services;
 pub mod spool;

@@ -1,7 +1,9 @@
 //! Which directory trees are replicated.
 
+use super::preserve::Loss;
 use crate::names::RootName;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The reserved directory at the top of every root: identity, barriers, staging and quarantine live in it.
 pub const RESERVED_DIRECTORY: &str = ".standin";
@@ -20,6 +22,11 @@ pub struct Root {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = serde_json::json!(["**/tmp/**"]))]
     pub exclude: Vec<String>,
+    /// What this file system may be without while it holds a copy, where it cannot hold all that is preserved. It is
+    /// left out of comparisons as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(example = serde_json::json!(["acls"]))]
+    pub lossy: BTreeSet<Loss>,
 }
 
 /// Where a replica keeps a root of the primary.
@@ -32,4 +39,9 @@ pub struct ReplicaRoot {
     /// Absolute path of the directory on this side.
     #[schemars(example = &"/srv/vmail")]
     pub path: String,
+    /// What this file system may be without while it holds a copy, where it cannot hold all that is preserved. It is
+    /// left out of comparisons as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(example = serde_json::json!(["acls", "xattrs"]))]
+    pub lossy: BTreeSet<Loss>,
 }

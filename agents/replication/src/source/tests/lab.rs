@@ -5,6 +5,7 @@ use crate::{
     index::Snapshot,
     message::Message,
     meta::{ObjectKind, Oid},
+    preserve::Preserve,
     root::RootConfig,
     source::{Source, SourceConfig},
 };
@@ -33,7 +34,13 @@ impl Lab {
         let config = SourceConfig {
             scenario: "s".into(),
             epoch: Epoch(1),
-            roots: vec![RootConfig { name: "r".into(), path: dir.path().join("root"), exclude: vec![] }],
+            roots: vec![RootConfig {
+                name: "r".into(),
+                path: dir.path().join("root"),
+                exclude: vec![],
+                preserve: Preserve::ALL,
+            }],
+            preserve: Preserve::ALL,
             state: dir.path().join("state"),
             spool: dir.path().join("spool"),
             spool_bytes_max: 256 << 20,
@@ -44,8 +51,29 @@ impl Lab {
         Self { dir, config, tuning: Tuning { best: Some(best), queue_max: None } }
     }
 
+    /// With less than everything kept.
+    pub fn preserving(best: Capture, preserve: Preserve) -> Self {
+        let mut lab = Self::new(best);
+        lab.preserve(preserve);
+        lab
+    }
+
+    /// Keeps something else from the next start on.
+    pub fn preserve(&mut self, preserve: Preserve) {
+        self.config.preserve = preserve;
+        self.config.roots.iter_mut().for_each(|root| root.preserve = preserve);
+    }
+
     pub fn root(&self) -> PathBuf {
         self.dir.path().join("root")
+    }
+
+    /// Adds a second root, `root1`, on the same file system.
+    pub fn with_second_root(mut self) -> Self {
+        let path = self.dir.path().join("root1");
+        fs::create_dir(&path).unwrap();
+        self.config.roots.push(RootConfig { name: "r1".into(), path, ..self.config.roots[0].clone() });
+        self
     }
 
     pub fn open(&self) -> Source {

@@ -15,9 +15,11 @@ use crate::{
 use model::{
     Epoch,
     agent_status::{Capture, LinkState, SpoolState},
+    elements::preserve::Loss,
     errand::Comparison,
 };
 use std::{
+    collections::BTreeSet,
     fs,
     path::PathBuf,
     sync::{
@@ -33,14 +35,28 @@ pub struct Pair {
     target: Option<Target>,
     /// Done before the source sends a message.
     pub meanwhile: Meanwhile,
+    /// What the target may be without.
+    pub lossy: Vec<BTreeSet<Loss>>,
 }
 
 type Meanwhile = Box<dyn Fn(&Message) + Send + Sync>;
 
 impl Pair {
     pub fn new(lab: Lab) -> Self {
-        let target = Some(open_target(&lab));
-        Self { lab, target, meanwhile: Box::new(|_| {}) }
+        Self::without(lab, BTreeSet::new())
+    }
+
+    /// With a target that may be without something.
+    pub fn without(lab: Lab, lossy: BTreeSet<Loss>) -> Self {
+        let target = Some(open_target(&lab, &lossy));
+        Self { lab, target, meanwhile: Box::new(|_| {}), lossy: vec![lossy] }
+    }
+
+    /// What is left when the target has ended.
+    pub fn into_lab(self) -> Lab {
+        let Self { lab, target, .. } = self;
+        drop(target);
+        lab
     }
 
     pub fn target(&self) -> &Target {
@@ -114,7 +130,7 @@ impl Pair {
         }
     }
 
-    fn compared(&self, source: &Source) -> Comparison {
+    pub fn compared(&self, source: &Source) -> Comparison {
         let (mut ours, mut theirs) = pair(64);
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -123,7 +139,7 @@ impl Pair {
                 drop(theirs);
             });
             let stopping = StopAtEnd(&stop);
-            let found = compare(source, "replica", None, &mut ours, &stop);
+            let found = compare(source, "replica", None, &self.lossy, &mut ours, &stop);
             drop((ours, stopping));
             found.unwrap()
         })
@@ -146,11 +162,21 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
-fn open_target(lab: &Lab) -> Target {
+fn open_target(lab: &Lab, lossy: &BTreeSet<Loss>) -> Target {
+    let path = |at: usize| match at {
+        0 => lab.dir.path().join("replica"),
+        at => lab.dir.path().join(format!("replica{at}")),
+    };
+    let root = |(at, original): (usize, &RootConfig)| RootConfig {
+        name: original.name.clone(),
+        path: path(at),
+        exclude: vec![],
+        preserve: lab.config.preserve.without_all(lossy),
+    };
     Target::open(TargetConfig {
         scenario: "s".into(),
         member: "replica".into(),
-        roots: vec![RootConfig { name: "r".into(), path: lab.dir.path().join("replica"), exclude: vec![] }],
+        roots: lab.config.roots.iter().enumerate().map(root).collect(),
         state: lab.dir.path().join("target"),
     })
     .unwrap()
@@ -233,7 +259,7 @@ fn cut_anywhere_and_equal_afterwards() {
             drop(source);
             source = pair.lab.open();
             pair.target = None;
-            pair.target = Some(open_target(&pair.lab));
+            pair.target = Some(open_target(&pair.lab, &pair.lossy[0]));
         }
     }
     let _ = pair.session(&source, &FollowOptions::default(), None, || {

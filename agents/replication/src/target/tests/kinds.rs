@@ -13,7 +13,12 @@ use std::os::unix::fs::MetadataExt;
 
 /// What the target has under `name`, as its own listing says.
 fn listed(rig: &Rig, name: &[u8]) -> (Meta, Option<[u8; 32]>, u64) {
-    let config = RootConfig { name: "data".into(), path: rig.root(), exclude: Vec::new() };
+    let config = RootConfig {
+        name: "data".into(),
+        path: rig.root(),
+        exclude: Vec::new(),
+        preserve: crate::preserve::Preserve::ALL,
+    };
     let roots = [HeldRoot::open("shop", 0, &config, &rig.dir.path().join("state"), Side::Target).unwrap()];
     let found = Listing::new(&roots, Wanted { digests: true }, &|| false).map(Result::unwrap).find(|e| e.path == name);
     let entry = found.unwrap_or_else(|| panic!("{} is not there", name.escape_ascii()));

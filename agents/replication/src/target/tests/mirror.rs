@@ -242,7 +242,12 @@ fn a_replaced_root_halts_until_it_is_adopted_and_is_then_synchronized_anew() {
     let halted = |rig: &Rig| matches!(rig.target.report().roots[0].state, RootState::Halted { .. });
     assert!(halted(&rig));
     assert!(rig.session().end().is_err());
-    let config = crate::root::RootConfig { name: "data".into(), path: rig.root(), exclude: Vec::new() };
+    let config = crate::root::RootConfig {
+        name: "data".into(),
+        path: rig.root(),
+        exclude: Vec::new(),
+        preserve: crate::preserve::Preserve::ALL,
+    };
     crate::root::adopt("shop", &config, &rig.dir.path().join("state")).unwrap();
     let begin = Instant::now();
     while halted(&rig) {

@@ -190,7 +190,12 @@ fn expected(model: &Model) -> Seen {
 }
 
 fn seen(rig: &Rig) -> Seen {
-    let config = RootConfig { name: "data".into(), path: rig.root(), exclude: Vec::new() };
+    let config = RootConfig {
+        name: "data".into(),
+        path: rig.root(),
+        exclude: Vec::new(),
+        preserve: crate::preserve::Preserve::ALL,
+    };
     let roots = [HeldRoot::open("shop", 0, &config, &rig.dir.path().join("state"), Side::Target).unwrap()];
     let mut listing = Listing::new(&roots, Wanted { digests: true }, &|| false);
     let mut groups = BTreeMap::new();

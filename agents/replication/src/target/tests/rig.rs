@@ -210,8 +210,12 @@ impl Rig {
 }
 
 fn config(dir: &Path, roots: &[&str]) -> TargetConfig {
-    let root =
-        |name: &&str| RootConfig { name: (*name).into(), path: dir.join(name), exclude: vec!["*.excluded".into()] };
+    let root = |name: &&str| RootConfig {
+        name: (*name).into(),
+        path: dir.join(name),
+        exclude: vec!["*.excluded".into()],
+        preserve: crate::preserve::Preserve::ALL,
+    };
     TargetConfig {
         scenario: "shop".into(),
         member: "stand-by".into(),

@@ -3,34 +3,18 @@
 //! The tests run in child processes: as another user when the tests are root's, and in a mount namespace of their own.
 
 use super::rig::*;
+use crate::child::{CHILD, is_child, ran};
 use crate::message::{BatchKind, Message};
 use crate::meta::{Meta, ObjectKind, Oid};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-const CHILD: &str = "STANDIN_TEST_CHILD";
 const NOBODY: u32 = 65534;
 
-#[expect(clippy::disallowed_methods, reason = "how a test tells its child process what to do")]
-fn is_child(what: &str) -> bool {
-    std::env::var(CHILD).is_ok_and(|wanted| wanted == what)
-}
-
-/// The command that runs one of the tests below for real: a copy of this binary in `dir`, where another user can reach
-/// it and a build does not replace it.
+/// The command that runs one of the tests below for real.
 fn child(dir: &tempfile::TempDir, what: &str) -> (std::path::PathBuf, [String; 3]) {
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    let copy = dir.path().join("tests");
-    std::fs::copy("/proc/self/exe", &copy).unwrap();
-    let test = format!("target::tests::unprivileged::{what}");
-    (copy, ["--exact".to_owned(), test, "--nocapture".to_owned()])
-}
-
-fn ran(command: &mut Command) {
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    crate::child::child(dir, &format!("target::tests::unprivileged::{what}"))
 }
 
 #[test]

@@ -9,7 +9,7 @@ use model::{
     mark::Epoch,
     scenario::{Primary, Replica},
     units::Period,
-    view::Health,
+    view::{Health, NotKept},
 };
 
 fn mail() -> StoredScenario {
@@ -19,9 +19,9 @@ fn mail() -> StoredScenario {
     item.status.observed_generation = 14;
     item.status.epoch = Epoch(3);
     item.spec.description = Some("Postfix and Dovecot".into());
-    let root = Root { name: "mailboxes".into(), path: "/srv/vmail".into(), exclude: Vec::new() };
+    let root = Root { name: "mailboxes".into(), path: "/srv/vmail".into(), ..Root::default() };
     item.spec.primary = Primary { host: "mx1".into(), roots: vec![root], ..Primary::default() };
-    let root = ReplicaRoot { name: "mailboxes".into(), path: "/data/vmail".into() };
+    let root = ReplicaRoot { name: "mailboxes".into(), path: "/data/vmail".into(), ..ReplicaRoot::default() };
     let replica = Replica { name: "dublin".into(), host: "mx2".into(), roots: vec![root], ..Replica::default() };
     item.spec.replicas = vec![replica];
     let script =
@@ -61,10 +61,13 @@ fn after_a_failover() {
     active.since = Some(Timestamp(NOW.0 - 3_600_000));
     item.status.members[0].set_aside =
         Some(SetAside { epoch: Epoch(4), entries: 3, paths: vec!["mailboxes/a".into()], list: "/var/list".into() });
+    item.status.members[0].not_kept =
+        vec![NotKept { root: "mailboxes".into(), what: "acls".into(), why: "accepted on vfat: no".into() }];
     let text = scenario(&item, &[], &Clock::standing_at(NOW), Style::default()).join("\n");
     for part in [
         "active on mx2, dublin since 2026-11-20 07:33:02 UTC, 1h ago, by failover",
         "Set aside on mx1: 3 paths in .standin/quarantine/4\n  mailboxes/a\n  ... and 2 more, all in /var/list on mx1",
+        "Not kept\n  mailboxes on mx1   acls   accepted on vfat: no",
         "Next\n  standin resume mail --reverse\n  standin switchback mail",
     ] {
         assert!(text.contains(part), "{part}\nis not in\n{text}");
