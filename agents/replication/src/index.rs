@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 pub use gap::{Gap, GapName};
-pub use objects::Stored;
+pub use objects::{Large, Stored};
 pub use signature::{REGION_BLOCKS, Region, Signed, SignedBlock, UNIT_BYTES, unit_hashes};
 pub use snapshot::Snapshot;
 pub use store::{Facts, Index};

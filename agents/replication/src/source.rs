@@ -5,6 +5,7 @@
 
 mod barrier;
 mod batch;
+mod blind;
 mod build;
 mod burst;
 mod command;
@@ -16,7 +17,9 @@ mod examine;
 mod follow;
 mod hot;
 mod known;
+mod large;
 mod link;
+mod loops;
 mod lost_all;
 mod mirror;
 mod open;
@@ -25,6 +28,7 @@ mod parts;
 mod patch;
 mod pending;
 mod reconcile;
+mod reread;
 mod rescan;
 mod resync;
 mod signer;

@@ -5,6 +5,7 @@ use model::agent_status::Capture;
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
+    time::Duration,
 };
 
 /// How capture is limited, which only tests do.
@@ -14,6 +15,8 @@ pub struct Tuning {
     pub best: Option<Capture>,
     /// Most events of one drain; the rest counts as lost.
     pub queue_max: Option<usize>,
+    /// How long a page stays dirty at most, instead of what the system says.
+    pub dirty_max: Option<Duration>,
 }
 
 /// How changes of one root are noticed.

@@ -22,7 +22,7 @@ fn dirty_names(best: Capture, queue_max: Option<usize>) -> (Captures, Vec<String
     let dir = tempfile::tempdir().unwrap();
     let root = File::open(dir.path()).unwrap();
     let filesystem = Filesystem::of(root.as_fd()).unwrap();
-    let mut captures = Captures::new(&[Some((&filesystem, root.as_fd()))], Tuning { best: Some(best), queue_max });
+    let mut captures = Captures::new(&[Some((&filesystem, root.as_fd()))], Tuning { best: Some(best), queue_max, ..Tuning::default() });
     let key = filesystem.key(root.as_fd()).unwrap();
     captures.watch(0, &key, root.as_fd()).unwrap();
     fs::write(dir.path().join("a"), "a").unwrap();

@@ -76,6 +76,7 @@ impl Index {
         }
         connection.execute_batch(super::owed::TABLE)?;
         connection.execute_batch(super::signature::TABLES)?;
+        connection.execute_batch(super::objects::LARGE_INDEX)?;
         let facts = read_facts(&connection)?;
         let any_owed = connection.prepare("SELECT 1 FROM owed")?.exists([])?;
         let unit_key = unit_key(&connection)?;

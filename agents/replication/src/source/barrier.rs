@@ -1,11 +1,7 @@
 //! Barriers: a file is made and removed again in a directory of ours; when its event was read, every earlier change
 //! was seen, for the kernel only ever moves events of one object earlier, never later.
 
-use super::{
-    SourceError,
-    engine::Engine,
-    pending::{Hint, Item},
-};
+use super::{SourceError, engine::Engine};
 use crate::beneath;
 use model::{Mark, agent_status::Capture};
 use std::{collections::HashSet, os::fd::AsFd, sync::mpsc::SyncSender, time::Instant};
@@ -88,8 +84,9 @@ impl Engine {
     pub fn answer_barriers(&mut self) {
         let now = Instant::now();
         if self.barriers.waiting.iter().any(|waiting| waiting.unseen.is_empty() && !waiting.polled) {
-            for (oid, _) in self.hot.all() {
-                self.pending.hot(Item::Object(oid), Hint::Scan);
+            // What cannot be looked at is seen by whoever looks at it next.
+            if let Err(error) = self.look_at_all_blind_spots() {
+                tracing::warn!(%error, "not all that no event tells could be looked at");
             }
             for oid in self.rescans.unread() {
                 self.pending.hot(Item::Object(oid), Hint::Content);

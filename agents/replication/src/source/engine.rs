@@ -8,6 +8,8 @@ use super::{
     emptying::Emptying,
     hot::HotSet,
     known::KnownKeys,
+    large::LargeFiles,
+    loops::LoopDevices,
     owed::Owed,
     pending::{Hint, Item, Pending},
     rescan::Rescans,
@@ -56,6 +58,8 @@ pub(super) struct Engine {
     pub pending: Pending,
     pub hot: HotSet,
     pub rescans: Rescans,
+    pub large: LargeFiles,
+    pub loops: LoopDevices,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
     pub burst: Burst,
@@ -122,6 +126,7 @@ impl Engine {
         self.drain()?;
         let now = Instant::now();
         self.look_at_timers(now);
+        self.look_at_blind_spots(now)?;
         self.look_at_owed(now)?;
         if self.timers.rest.is_none_or(|rest| rest <= now) {
             self.timers.rest = self.hold(now)?;
@@ -272,9 +277,6 @@ impl Engine {
 
     fn look_at_timers(&mut self, now: Instant) {
         self.pending.ripen(now);
-        for (oid, writers) in self.hot.due(now) {
-            self.poll_file(oid, writers);
-        }
         for (directory, name) in self.unreadable.due(now) {
             if name.is_empty() {
                 self.pending.scan(directory);
@@ -298,17 +300,6 @@ impl Engine {
             self.publish_roots(true);
             self.timers.sums = now + Duration::from_secs(10);
         }
-    }
-
-    fn poll_file(&mut self, oid: Oid, writers: bool) {
-        if writers
-            && let Ok(Some(stored)) = self.index.object(oid)
-            && let Ok(Some(entry)) = self.roots.open(&stored.key, || self.index.path_of(oid).ok().flatten())
-            && let Ok(file) = super::content::open(std::os::fd::AsFd::as_fd(&entry))
-        {
-            super::content::start_writeback(std::os::fd::AsFd::as_fd(&file));
-        }
-        self.pending.hot(Item::Object(oid), Hint::Scan);
     }
 
     /// Everything in every root is to be looked at.

@@ -1,5 +1,6 @@
 //! A source over a temporary directory, and the index read back as a tree.
 
+use super::disk::Disk;
 use crate::{
     capture::Tuning,
     index::Snapshot,
@@ -24,11 +25,23 @@ pub struct Lab {
     pub dir: TempDir,
     pub config: SourceConfig,
     pub tuning: Tuning,
+    /// The file system of the root, when it has one of its own.
+    _disk: Option<Disk>,
 }
 
 impl Lab {
     pub fn new(best: Capture) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), None, best)
+    }
+
+    /// A root on a file system of its own; state and spool are beside it. `None` where there cannot be one.
+    pub fn on(kind: &str, best: Capture) -> Option<Self> {
+        let disk = Disk::new(kind)?;
+        let dir = tempfile::tempdir_in(disk.path()).unwrap();
+        Some(Self::at(dir, Some(disk), best))
+    }
+
+    fn at(dir: TempDir, disk: Option<Disk>, best: Capture) -> Self {
         fs::create_dir(dir.path().join("root")).unwrap();
         let config = SourceConfig {
             scenario: "s".into(),
@@ -41,7 +54,7 @@ impl Lab {
             on_full: OnFull::Resync,
             targets: vec!["replica".into()],
         };
-        Self { dir, config, tuning: Tuning { best: Some(best), queue_max: None } }
+        Self { dir, config, tuning: Tuning { best: Some(best), ..Tuning::default() }, _disk: disk }
     }
 
     pub fn root(&self) -> PathBuf {
@@ -202,10 +215,14 @@ pub fn differences(ours: &BTreeMap<Vec<u8>, Seen>, real: &BTreeMap<Vec<u8>, Seen
     out
 }
 
-pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+pub fn eventually(what: &str, done: impl FnMut() -> bool) {
+    within(PATIENCE, what, done);
+}
+
+pub fn within(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() {
-        assert!(begin.elapsed() < PATIENCE, "never: {what}");
+        assert!(begin.elapsed() < patience, "not within {patience:?}: {what}");
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(2));
     }
