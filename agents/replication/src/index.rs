@@ -15,5 +15,5 @@ mod tests;
 pub use gap::{Gap, GapName};
 pub use objects::{Large, Stored};
 pub use signature::{REGION_BLOCKS, Region, Signed, SignedBlock, UNIT_BYTES, unit_hashes};
-pub use snapshot::Snapshot;
+pub use snapshot::{Listed, Snapshot};
 pub use store::{Facts, Index};

@@ -62,6 +62,28 @@ pub struct RootStatus {
     pub bytes: Option<u64>,
     /// Entries that could not be read; they are not treated as deleted.
     pub unreadable: u64,
+    /// When everything in it was last looked at, for what no event told.
+    pub scanned_at: Option<Timestamp>,
+    /// How its content is read again; `None` before the first file of a source was.
+    pub scrub: Option<ScrubStatus>,
+    /// Paths in it at which something is mounted: what is there is not replicated, and what it covers stays as it was.
+    pub mounts: Vec<String>,
+}
+
+/// How far the content of a root was read again and compared with what was read before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScrubStatus {
+    /// Begin of the round that is under way.
+    pub began: Timestamp,
+    /// How much of the scenario's content has been read in this round.
+    pub percent: u8,
+    /// The file of this root that was read last.
+    pub position: String,
+    /// End of the last whole round.
+    pub ended: Option<Timestamp>,
+    /// Files found since the start of the agent whose content had changed without their times.
+    pub differences: u64,
 }
 
 /// Whether a root may be replicated.

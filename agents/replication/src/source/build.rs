@@ -196,10 +196,12 @@ impl Engine {
                         Err(halt) => RootState::Halted { reason: halt.reason, message: halt.message.clone() },
                     },
                     capture: capture.map(|capture| capture.mode),
-                    capture_reason: capture.and_then(|capture| capture.reason.clone()),
+                    capture_reason: capture.and_then(|capture| capture.reason(self.known.directories())),
                     files: counted.map(|(files, _)| files),
                     bytes: counted.map(|(_, bytes)| bytes),
                     unreadable: self.unreadable.count(index as u32),
+                    mounts: self.mounts.of(index),
+                    ..RootStatus::default()
                 }
             })
             .collect();

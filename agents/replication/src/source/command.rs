@@ -1,7 +1,13 @@
 //! What others ask of the engine, which does it between two batches.
 
-use super::SourceError;
-use crate::{index::Snapshot, meta::Oid};
+use super::{
+    SourceError,
+    pending::{Hint, Item},
+};
+use crate::{
+    index::{Snapshot, Stored},
+    meta::Oid,
+};
 use model::{Epoch, Mark};
 use std::{sync::mpsc::SyncSender, time::Instant};
 
@@ -30,6 +36,10 @@ pub(super) enum Command {
     /// of what a target was given of them: say those again whose signature is of something else. Answered once that
     /// will not be forgotten.
     Again { oids: Vec<Oid>, given: Vec<Given>, reply: SyncSender<Result<(), SourceError>> },
+    /// Something may be otherwise than the index has it.
+    Look { items: Vec<Item>, hint: Hint },
+    /// Objects with their hashes, which the index did not know.
+    Learn(Vec<Stored>),
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

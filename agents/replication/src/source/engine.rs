@@ -10,6 +10,7 @@ use super::{
     known::KnownKeys,
     large::LargeFiles,
     loops::LoopDevices,
+    mounts::Mounts,
     owed::Owed,
     pending::{Hint, Item, Pending},
     rescan::Rescans,
@@ -39,8 +40,6 @@ const TICK: Duration = Duration::from_millis(2);
 const IDLE: Duration = Duration::from_millis(500);
 /// How often halted roots, and roots at rest, are looked at.
 const ROOTS_EVERY: Duration = Duration::from_secs(1);
-/// How often everything is looked at again, for what no event told.
-const RESCAN_EVERY: Duration = Duration::from_secs(3600);
 /// Shortest time between two scans of a root that is polled, and how much longer than a scan it is.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 const POLL_FACTOR: u32 = 20;
@@ -60,6 +59,7 @@ pub(super) struct Engine {
     pub rescans: Rescans,
     pub large: LargeFiles,
     pub loops: LoopDevices,
+    pub mounts: Mounts,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
     pub burst: Burst,
@@ -72,7 +72,6 @@ pub(super) struct Engine {
 /// When what is to be done next.
 pub(super) struct Timers {
     pub roots: Instant,
-    pub rescan: Instant,
     pub owed: Owed,
     pub signer: Signer,
     pub poll: Option<Instant>,
@@ -91,7 +90,6 @@ impl Timers {
         let now = Instant::now();
         Self {
             roots: now + ROOTS_EVERY,
-            rescan: now + RESCAN_EVERY,
             owed: Owed::new(now),
             signer: Signer::new(now),
             poll: None,
@@ -127,6 +125,7 @@ impl Engine {
         let now = Instant::now();
         self.look_at_timers(now);
         self.look_at_blind_spots(now)?;
+        self.look_at_mounts();
         self.look_at_owed(now)?;
         if self.timers.rest.is_none_or(|rest| rest <= now) {
             self.timers.rest = self.hold(now)?;
@@ -218,6 +217,8 @@ impl Engine {
                     let noted = self.owe(oids, &given);
                     let _ = reply.try_send(noted);
                 }
+                Command::Look { items, hint } => items.into_iter().for_each(|item| self.pending.hot(item, hint)),
+                Command::Learn(learnt) => self.learn(&learnt)?,
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
             }
         }
@@ -288,10 +289,6 @@ impl Engine {
             self.timers.roots = now + ROOTS_EVERY;
             self.check_roots();
         }
-        if now >= self.timers.rescan {
-            self.timers.rescan = now + RESCAN_EVERY;
-            self.rescan();
-        }
         if self.timers.poll.is_some_and(|at| now >= at) {
             self.timers.poll = None;
             self.rescan();
@@ -348,6 +345,7 @@ impl Engine {
             .map(|slot| slot.held.as_ref().ok().map(|held| (&held.filesystem, held.root.fd())))
             .collect();
         self.captures = Captures::new(&held, self.tuning);
+        self.captures.ignore(&[&self.shared.config.state, &self.shared.config.spool]);
         for (root, slot) in self.roots.0.iter().enumerate() {
             if let Ok(held) = &slot.held {
                 self.known.add_barrier(held.barrier.1.clone());
@@ -358,6 +356,7 @@ impl Engine {
         }
         self.pending.clear();
         self.rescan();
+        self.note_mounts();
         self.publish_roots(false);
     }
 
@@ -376,7 +375,8 @@ impl Engine {
                 self.timers.poll = Some(Instant::now() + POLL_EVERY.max(began.elapsed() * POLL_FACTOR));
             }
             self.publish_roots(true);
-            self.shared.lock().scanned = true;
+            let held: Vec<usize> = self.roots.all_held().map(|(_, held)| held.root.index as usize).collect();
+            self.shared.lock().note_scanned(&held);
             self.shared.changed.notify_all();
         }
         Ok(())

@@ -124,7 +124,8 @@ impl HotSet {
 
 /// A page is written back when it is older than `dirty_expire` at one of the wakings every `dirty_writeback`.
 fn dirty_max_of_the_system() -> Duration {
-    let of = |name: &str| -> Option<u64> { fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?.trim().parse().ok() };
+    let of =
+        |name: &str| -> Option<u64> { fs::read_to_string(format!("/proc/sys/vm/{name}")).ok()?.trim().parse().ok() };
     match (of("dirty_expire_centisecs"), of("dirty_writeback_centisecs")) {
         // Without wakings nothing is written back but by our own asking, at every look.
         (Some(expire), Some(wakes)) if wakes > 0 => Duration::from_millis((expire + wakes).saturating_mul(10)),

@@ -1,10 +1,13 @@
 //! The source by itself: what it captures is what is there.
 
+mod audit;
 mod blind;
 mod copy;
 mod disk;
 mod fuzz;
 mod lab;
+mod limits;
+mod mounts;
 mod patch;
 mod scan;
 #[path = "../../../../tests/testkit/src/skip.rs"]

@@ -17,9 +17,9 @@ use std::{
 
 /// Files that are hot are looked at each second; the next thing that would find a change comes after 35 seconds.
 const SOON: Duration = Duration::from_secs(20);
-const PAGE: usize = 4096;
+pub const PAGE: usize = 4096;
 
-fn open(lab: &Lab) -> Source {
+pub fn open(lab: &Lab) -> Source {
     let source = lab.open();
     lab.pin(&source);
     barrier(&source);
@@ -27,11 +27,11 @@ fn open(lab: &Lab) -> Source {
 }
 
 /// Waits until the index has the content that is there; no barrier, which would look at once.
-fn found(lab: &Lab, what: &str) {
+pub fn found(lab: &Lab, what: &str) {
     within(SOON, what, || differences(&lab.indexed(), &real(&lab.root()), true).is_empty());
 }
 
-fn age(file: &File) {
+pub fn age(file: &File) {
     let time = SystemTime::now() - Duration::from_secs(86_400);
     file.set_times(FileTimes::new().set_modified(time)).unwrap();
 }
@@ -87,10 +87,10 @@ impl Drop for Aio {
 }
 
 /// A shared, writable mapping of a whole file, whose descriptor is closed.
-struct Mapped(*mut u8, usize);
+pub struct Mapped(*mut u8, usize);
 
 impl Mapped {
-    fn new(path: &Path) -> Self {
+    pub fn new(path: &Path) -> Self {
         let file = File::options().read(true).write(true).open(path).unwrap();
         let bytes = file.metadata().unwrap().len() as usize;
         let rights = libc::PROT_READ | libc::PROT_WRITE;
@@ -100,7 +100,7 @@ impl Mapped {
         Self(at.cast(), bytes)
     }
 
-    fn store(&self, at: usize, byte: u8) {
+    pub fn store(&self, at: usize, byte: u8) {
         assert!(at < self.1);
         // SAFETY: within the mapping.
         unsafe { self.0.add(at).write_volatile(byte) };

@@ -29,11 +29,15 @@ impl Disk {
         if kind == "tmpfs" {
             run("mount", &["-t", "tmpfs", "-o", "size=256m", "none", &path]);
         } else {
-            let image = disk.directory.path().join("image");
+            let image = disk.image();
             make(kind, &image, BYTES);
             run("mount", &["-t", kind, "-o", "loop", &image.display().to_string(), &path]);
         }
         Some(disk)
+    }
+
+    pub fn image(&self) -> PathBuf {
+        self.directory.path().join("image")
     }
 
     pub fn path(&self) -> PathBuf {

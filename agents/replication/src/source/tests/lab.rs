@@ -7,7 +7,7 @@ use crate::{
     message::Message,
     meta::{ObjectKind, Oid},
     root::RootConfig,
-    source::{Source, SourceConfig},
+    source::{SCAN_EVERY, SCRUB_EVERY, Source, SourceConfig},
 };
 use model::{Epoch, Mark, agent_status::Capture, elements::spool::OnFull};
 use std::{
@@ -26,7 +26,7 @@ pub struct Lab {
     pub config: SourceConfig,
     pub tuning: Tuning,
     /// The file system of the root, when it has one of its own.
-    _disk: Option<Disk>,
+    pub disk: Option<Disk>,
 }
 
 impl Lab {
@@ -52,9 +52,11 @@ impl Lab {
             spool_bytes_max: 256 << 20,
             disk_free_min: 0,
             on_full: OnFull::Resync,
+            scan_every: SCAN_EVERY,
+            scrub_every: SCRUB_EVERY,
             targets: vec!["replica".into()],
         };
-        Self { dir, config, tuning: Tuning { best: Some(best), ..Tuning::default() }, _disk: disk }
+        Self { dir, config, tuning: Tuning { best: Some(best), ..Tuning::default() }, disk }
     }
 
     pub fn root(&self) -> PathBuf {
