@@ -11,6 +11,7 @@ mod snapshot;
 mod store;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use gap::{Gap, GapName};
 pub use objects::{Large, Stored};

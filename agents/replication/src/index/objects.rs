@@ -94,9 +94,10 @@ impl Index {
         Ok(())
     }
 
-    pub fn remove_object(&self, oid: Oid) -> rusqlite::Result<()> {
+    pub fn remove_object(&mut self, oid: Oid) -> rusqlite::Result<()> {
         self.settle_owed(oid)?;
         self.forget_signature(oid)?;
+        self.note_written(oid, false)?;
         self.prepared("DELETE FROM object WHERE oid = ?1")?.execute([oid.0]).map(drop)
     }
 

@@ -4,7 +4,7 @@ use super::Gap;
 use crate::{failpoint, meta::Oid};
 use model::{Epoch, Mark};
 use rusqlite::{Connection, OptionalExtension, config::DbConfig, params};
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 /// Raised with every change of the tables; an index of another version is built anew.
 const VERSION: i64 = 2;
@@ -52,6 +52,8 @@ pub struct Index {
     /// Something may be in the table `owed`.
     pub(super) any_owed: bool,
     pub(super) unit_key: [u8; 32],
+    /// What the table `written` holds.
+    pub(super) written: HashSet<Oid>,
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -77,10 +79,12 @@ impl Index {
         connection.execute_batch(super::owed::TABLE)?;
         connection.execute_batch(super::signature::TABLES)?;
         connection.execute_batch(super::objects::LARGE_INDEX)?;
+        connection.execute_batch(super::written::TABLE)?;
         let facts = read_facts(&connection)?;
         let any_owed = connection.prepare("SELECT 1 FROM owed")?.exists([])?;
         let unit_key = unit_key(&connection)?;
-        Ok(Self { connection, facts, any_owed, unit_key })
+        let written = super::written::load(&connection)?;
+        Ok(Self { connection, facts, any_owed, unit_key, written })
     }
 
     pub fn facts(&self) -> &Facts {
@@ -114,6 +118,7 @@ impl Index {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.facts = read_facts(&self.connection)?;
+        self.written = super::written::load(&self.connection)?;
         Ok(())
     }
 

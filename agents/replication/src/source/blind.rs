@@ -26,6 +26,11 @@ impl Engine {
         self.look_at_all_large_files()
     }
 
+    /// What had writers when the source ended may have been written since without a trace.
+    pub fn reread_written(&mut self) {
+        self.index.written().into_iter().for_each(|oid| self.pending.hot(Item::Object(oid), Hint::Reread));
+    }
+
     fn look_at_hot(&mut self, look: Look) {
         if look.writers
             && let Ok(Some(stored)) = self.index.object(look.oid)

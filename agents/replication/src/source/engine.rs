@@ -107,6 +107,7 @@ impl Engine {
     pub fn run(mut self) {
         let _ending = Ending(Arc::clone(&self.shared));
         self.place_marks();
+        self.reread_written();
         while !self.shared.stop.load(Relaxed) {
             if let Err(error) = self.turn() {
                 self.fail(&error);

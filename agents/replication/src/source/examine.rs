@@ -118,7 +118,7 @@ impl Pass<'_, '_> {
         let patched = self.is_patched(old.as_ref(), stat, hint)?;
         if let Some(old) = old.take_if(|_| patched) {
             let writers = content::has_writers(file.as_fd());
-            self.note_reading(old.oid, &key, stat, writers, old.ctime != ctime(stat));
+            self.note_reading(old.oid, &key, stat, writers, old.ctime != ctime(stat))?;
             return self.patch(old, key, file.as_fd());
         }
         if self.is_as_known(old.as_ref(), &file, stat, hint)?
@@ -138,14 +138,14 @@ impl Pass<'_, '_> {
                 self.batch.node(oid, &meta, Content::Gone)?;
             }
             self.index.forget_signature(oid)?;
-            self.note_reading(oid, &key, stat, true, !seen);
+            self.note_reading(oid, &key, stat, true, !seen)?;
             return Ok(stored(oid, key, meta, stat, None));
         }
         let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
         let (meta, stat, read) = self.copy(oid, old.as_ref(), file.as_fd(), hint)?;
         let hash = read.stable.then_some(read.hash);
         let moved = hash.is_none() || old.is_none_or(|old| old.hash != hash || old.meta.mtime != meta.mtime);
-        self.note_reading(oid, &key, &stat, read.writers, moved);
+        self.note_reading(oid, &key, &stat, read.writers, moved)?;
         Ok(stored(oid, key, meta, &stat, hash))
     }
 

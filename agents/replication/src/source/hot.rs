@@ -117,7 +117,8 @@ impl HotSet {
 
     /// All files, as somebody wants to have them who waits for everything that was written.
     pub fn all(&self) -> Vec<Look> {
-        let look = |(oid, hot): (&Oid, &Hot)| Look { oid: *oid, writers: hot.writers, read: hot.untold };
+        // What is still to be read once more is read now: its writers may have ended without moving a time.
+        let look = |(oid, hot): (&Oid, &Hot)| Look { oid: *oid, writers: hot.writers, read: hot.again.is_some() };
         self.files.iter().map(look).collect()
     }
 }

@@ -34,15 +34,23 @@ impl Pass<'_, '_> {
         if content::hash(file, &|| false)? != Some(known) {
             return Ok(false);
         }
-        self.note_reading(old.oid, &old.key, stat, writers, false);
+        self.note_reading(old.oid, &old.key, stat, writers, false)?;
         Ok(true)
     }
 
     /// Notes that a file was read, and how it was found.
-    pub(super) fn note_reading(&mut self, oid: Oid, key: &Key, stat: &Stat, writers: bool, moved: bool) {
+    pub(super) fn note_reading(
+        &mut self,
+        oid: Oid,
+        key: &Key,
+        stat: &Stat,
+        writers: bool,
+        moved: bool,
+    ) -> Result<(), SourceError> {
         let untold = self.roots.of_key(key).is_some_and(|held| !held.filesystem.writes_back());
         let recent = age(stat) < super::hot::RECENT;
         self.hot.add(oid, Reading { recent, writers, moved, untold });
+        Ok(self.index.note_written(oid, writers)?)
     }
 }
 

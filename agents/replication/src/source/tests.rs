@@ -5,6 +5,7 @@ mod blind;
 mod copy;
 mod disk;
 mod fuzz;
+mod hammer;
 mod lab;
 mod limits;
 mod mounts;
@@ -13,3 +14,4 @@ mod scan;
 #[path = "../../../../tests/testkit/src/skip.rs"]
 mod skip;
 mod stream;
+mod torment;

@@ -26,8 +26,8 @@ fn a_scan_by_the_clock_finds_what_no_event_told_and_says_when_it_ended() {
     assert!(first.is_some(), "the first scan counts");
     eventually("another scan", || scanned() > first);
     assert_eq!(source.shared().lock().directories_read, 2, "which reads nothing that has not changed");
-    Mapped::new(&path).store(7, b'x');
-    let mapped = Mapped::new(&path);
+    Mapped::new(&path).unwrap().store(7, b'x');
+    let mapped = Mapped::new(&path).unwrap();
     mapped.store(8, b'x');
     found(&lab, "a store to a small file that was not written lately");
 }

@@ -8,7 +8,7 @@ use crate::source::Source;
 use model::agent_status::Capture;
 use std::{
     fs::{self, File, FileTimes},
-    io::Write,
+    io::{self, Write},
     os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     path::Path,
     ptr,
@@ -89,15 +89,18 @@ impl Drop for Aio {
 /// A shared, writable mapping of a whole file, whose descriptor is closed.
 pub struct Mapped(*mut u8, usize);
 
+// SAFETY: a mapping belongs to the process and not to a thread, and only its owner stores to it.
+unsafe impl Send for Mapped {}
+
 impl Mapped {
-    pub fn new(path: &Path) -> Self {
-        let file = File::options().read(true).write(true).open(path).unwrap();
-        let bytes = file.metadata().unwrap().len() as usize;
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).open(path)?;
+        let bytes = file.metadata()?.len() as usize;
         let rights = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping of a file nobody truncates.
         let at = unsafe { libc::mmap(ptr::null_mut(), bytes, rights, libc::MAP_SHARED, file.as_raw_fd(), 0) };
         assert_ne!(at, libc::MAP_FAILED);
-        Self(at.cast(), bytes)
+        Ok(Self(at.cast(), bytes))
     }
 
     pub fn store(&self, at: usize, byte: u8) {
@@ -147,7 +150,7 @@ fn stores_through_a_mapping_are_found_also_those_to_a_page_that_is_dirty_already
         let path = lab.root().join("f");
         fs::write(&path, vec![b'-'; 4 * PAGE]).unwrap();
         let _source = open(&lab);
-        let mapped = Mapped::new(&path);
+        let mapped = Mapped::new(&path).unwrap();
         for round in 1..4 {
             // The second one finds the page as the first, and the agent's reading, have left it.
             mapped.store(PAGE, round);
@@ -164,7 +167,7 @@ fn stores_through_a_mapping_are_found_where_no_time_tells_them() {
     lab.tuning.dirty_max = Some(Duration::from_secs(1));
     let path = lab.root().join("f");
     fs::write(&path, vec![b'-'; 4 * PAGE]).unwrap();
-    let mapped = Mapped::new(&path);
+    let mapped = Mapped::new(&path).unwrap();
     let source = open(&lab);
     let times = |path| fs::metadata(path).unwrap().modified().unwrap();
     mapped.store(PAGE, 0);
@@ -221,7 +224,7 @@ fn a_large_file_that_nobody_wrote_to_lately_is_looked_at() {
     age(&file);
     drop(file);
     let _source = open(&lab);
-    let mapped = Mapped::new(&path);
+    let mapped = Mapped::new(&path).unwrap();
     for round in 1..3 {
         mapped.store(PAGE * 5, round);
         found(&lab, "a store to a large file");

@@ -43,20 +43,25 @@ impl Lab {
 
     fn at(dir: TempDir, disk: Option<Disk>, best: Capture) -> Self {
         fs::create_dir(dir.path().join("root")).unwrap();
-        let config = SourceConfig {
+        let config = Self::config(dir.path());
+        Self { dir, config, tuning: Tuning { best: Some(best), ..Tuning::default() }, disk }
+    }
+
+    /// A source with everything below `dir`.
+    pub fn config(dir: &Path) -> SourceConfig {
+        SourceConfig {
             scenario: "s".into(),
             epoch: Epoch(1),
-            roots: vec![RootConfig { name: "r".into(), path: dir.path().join("root"), exclude: vec![] }],
-            state: dir.path().join("state"),
-            spool: dir.path().join("spool"),
+            roots: vec![RootConfig { name: "r".into(), path: dir.join("root"), exclude: vec![] }],
+            state: dir.join("state"),
+            spool: dir.join("spool"),
             spool_bytes_max: 256 << 20,
             disk_free_min: 0,
             on_full: OnFull::Resync,
             scan_every: SCAN_EVERY,
             scrub_every: SCRUB_EVERY,
             targets: vec!["replica".into()],
-        };
-        Self { dir, config, tuning: Tuning { best: Some(best), ..Tuning::default() }, disk }
+        }
     }
 
     pub fn root(&self) -> PathBuf {
@@ -144,14 +149,20 @@ pub struct Seen {
     pub hash: Option<[u8; 32]>,
     /// First path of the same object.
     pub object: u64,
+    pub uid: u32,
+    pub gid: u32,
+    pub rdev: u64,
+    pub link: Vec<u8>,
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 fn walk(snapshot: &Snapshot, dir: Oid, path: &[u8], out: &mut BTreeMap<Vec<u8>, Seen>) {
     for (name, oid, kind) in snapshot.page(dir, b"", usize::MAX >> 1).unwrap() {
         let path = if path.is_empty() { name } else { [path, &name].join(&b'/') };
         let stored = snapshot.object(oid).unwrap().unwrap();
-        let (mode, size, mtime) = (stored.meta.mode, stored.meta.size, stored.meta.mtime);
-        out.insert(path.clone(), Seen { kind, mode, size, mtime, hash: stored.hash, object: oid.0 });
+        let crate::meta::Meta { mode, uid, gid, mtime, size, rdev, link, xattrs, .. } = stored.meta;
+        let (hash, object) = (stored.hash, oid.0);
+        out.insert(path.clone(), Seen { kind, mode, size, mtime, hash, object, uid, gid, rdev, link, xattrs });
         if kind == ObjectKind::Directory {
             walk(snapshot, oid, &path, out);
         }
@@ -183,11 +194,56 @@ fn real_below(root: &Path, dir: &Path, out: &mut BTreeMap<Vec<u8>, Seen>) {
         });
         let size = if file { meta.len() } else { 0 };
         let mtime = (meta.mtime(), meta.mtime_nsec() as u32);
-        out.insert(below, Seen { kind, mode: meta.mode() & 0o7777, size, mtime, hash, object: meta.ino() });
+        let device = matches!(kind, ObjectKind::CharDevice | ObjectKind::BlockDevice);
+        let link = match kind {
+            ObjectKind::Symlink => fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+            _ => Vec::new(),
+        };
+        let seen = Seen {
+            kind,
+            mode: meta.mode() & 0o7777,
+            size,
+            mtime,
+            hash,
+            object: meta.ino(),
+            uid: meta.uid(),
+            gid: meta.gid(),
+            rdev: if device { meta.rdev() } else { 0 },
+            link,
+            xattrs: xattrs(&path),
+        };
+        out.insert(below, seen);
         if kind == ObjectKind::Directory {
             real_below(root, &path, out);
         }
     }
+}
+
+fn xattrs(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    use rustix::fs::{lgetxattr, llistxattr};
+    let mut names = vec![0; 64 << 10];
+    let length = llistxattr(path, &mut names[..]).unwrap();
+    let value = |name: &[u8]| {
+        let mut value = vec![0; 64 << 10];
+        let length = lgetxattr(path, name, &mut value[..]).unwrap();
+        value.truncate(length);
+        (name.to_vec(), value)
+    };
+    let mut all: Vec<_> = names[..length].split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(value).collect();
+    all.sort();
+    all
+}
+
+/// Where the data of a file lie that are not holes, as the file system keeps them.
+pub fn data_of(path: &Path) -> Vec<(u64, u64)> {
+    use rustix::fs::{SeekFrom, seek};
+    let file = fs::File::open(path).unwrap();
+    let (mut at, mut out) = (0, Vec::new());
+    while let Ok(begin) = seek(&file, SeekFrom::Data(at)) {
+        at = seek(&file, SeekFrom::Hole(begin)).unwrap();
+        out.push((begin, at));
+    }
+    out
 }
 
 /// Lists what differs between what was captured and what is there. Content counts where the index knows it, and with
@@ -203,6 +259,10 @@ pub fn differences(ours: &BTreeMap<Vec<u8>, Seen>, real: &BTreeMap<Vec<u8>, Seen
         };
         if (have.kind, have.mode, have.size, have.mtime) != (want.kind, want.mode, want.size, want.mtime) {
             out.push(format!("meta of {name}: {have:?} != {want:?}"));
+        }
+        let rest = |of: &Seen| (of.uid, of.gid, of.rdev, of.link.clone(), of.xattrs.clone());
+        if rest(have) != rest(want) {
+            out.push(format!("owner, device, link or attributes of {name}: {:?} != {:?}", rest(have), rest(want)));
         }
         if have.hash != want.hash && (have.hash.is_some() || (contents && want.hash.is_some())) {
             out.push(format!("content of {name} ({})", have.hash.is_some()));
