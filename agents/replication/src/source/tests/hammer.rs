@@ -100,7 +100,7 @@ fn names(root: &Path, random: &mut Random) -> io::Result<()> {
         4 => fs::remove_file(a),
         5 => fs::remove_dir(d),
         6 if random.next(10) == 0 => fs::remove_dir_all(d),
-        7 => fs::create_dir_all(root.join("d1/d2/d3")).and_then(|()| fs::write(root.join("d1/d2/d3/f1"), b"deep")),
+        7 => fs::create_dir_all(root.join("d1/d2/d3")).and_then(|()| write(&root.join("d1/d2/d3/f1"), b"deep")),
         8 => symlink(random.next(99).to_string(), a),
         9 => {
             let (kind, device) =
@@ -118,7 +118,7 @@ fn contents(root: &Path, random: &mut Random, open: &mut Open) -> io::Result<()>
     match random.next(8) {
         0..=2 if is_file || !a.exists() => {
             let size = random.next(5000) as usize;
-            fs::write(a, vec![random.next(256) as u8; size])
+            write(&a, &vec![random.next(256) as u8; size])
         }
         3 if is_file => {
             let mut file = options().append(true).open(a)?;
@@ -145,6 +145,10 @@ fn contents(root: &Path, random: &mut Random, open: &mut Open) -> io::Result<()>
         }
         _ => Ok(()),
     }
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    options().write(true).create(true).truncate(true).open(path)?.write_all(content)
 }
 
 /// Another one may have put a fifo or a device there meanwhile: never waits.
