@@ -1,7 +1,11 @@
 //! Barriers: a file is made and removed again in a directory of ours; when its event was read, every earlier change
 //! was seen, for the kernel only ever moves events of one object earlier, never later.
 
-use super::{SourceError, engine::Engine};
+use super::{
+    SourceError,
+    engine::Engine,
+    pending::{Hint, Item},
+};
 use crate::beneath;
 use model::{Mark, agent_status::Capture};
 use std::{collections::HashSet, os::fd::AsFd, sync::mpsc::SyncSender, time::Instant};

@@ -138,7 +138,9 @@ impl Pass<'_, '_> {
                 self.batch.node(oid, &meta, Content::Gone)?;
             }
             self.index.forget_signature(oid)?;
-            self.note_reading(oid, &key, stat, true, !seen)?;
+            // What will be copied is read then: there is nothing yet that could be doubted.
+            self.index.note_written(oid, false)?;
+            self.note_hot(oid, &key, stat, content::has_writers(file.as_fd()), false);
             return Ok(stored(oid, key, meta, stat, None));
         }
         let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);

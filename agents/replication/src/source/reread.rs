@@ -47,10 +47,15 @@ impl Pass<'_, '_> {
         writers: bool,
         moved: bool,
     ) -> Result<(), SourceError> {
+        self.note_hot(oid, key, stat, writers, moved);
+        Ok(self.index.note_written(oid, writers)?)
+    }
+
+    /// Notes how a file was found whose content is of no account yet.
+    pub(super) fn note_hot(&mut self, oid: Oid, key: &Key, stat: &Stat, writers: bool, moved: bool) {
         let untold = self.roots.of_key(key).is_some_and(|held| !held.filesystem.writes_back());
         let recent = age(stat) < super::hot::RECENT;
         self.hot.add(oid, Reading { recent, writers, moved, untold });
-        Ok(self.index.note_written(oid, writers)?)
     }
 }
 

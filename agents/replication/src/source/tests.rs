@@ -11,6 +11,7 @@ mod limits;
 mod mounts;
 mod patch;
 mod scan;
+#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 #[path = "../../../../tests/testkit/src/skip.rs"]
 mod skip;
 mod stream;

@@ -127,12 +127,17 @@ impl Scene<'_> {
             for root in self.fresh(&place).iter().flat_map(|report| &report.roots) {
                 let (name, host) = (&root.name, &place.host);
                 if !root.mounts.is_empty() {
-                    told.push(format!("not replicated, for it is mounted in {name} on {host}: {}", text::list(&root.mounts)));
+                    told.push(format!(
+                        "not replicated, for it is mounted in {name} on {host}: {}",
+                        text::list(&root.mounts)
+                    ));
                 }
                 let changed = root.scrub.as_ref().map_or(0, |scrub| scrub.differences);
                 if changed > 0 {
                     let files = text::count(changed, "file", "files");
-                    told.push(format!("{files} of {name} on {host} had changed without their times: see the agent's log"));
+                    told.push(format!(
+                        "{files} of {name} on {host} had changed without their times: see the agent's log"
+                    ));
                 }
             }
         }

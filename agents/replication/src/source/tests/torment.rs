@@ -4,6 +4,8 @@
 //! Two seconds of it are part of the tests. By hand, for an hour and on one file system alone:
 //! `STANDIN_FUZZ_SECONDS=3600 STANDIN_FUZZ_FS=xfs STANDIN_FUZZ_SEED=7 cargo test -p replication torment -- --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "what was done in an hour is of interest")]
+
 use super::{
     fuzz::keep,
     hammer::{Open, Random, hammered},
