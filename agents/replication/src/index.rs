@@ -11,9 +11,10 @@ mod snapshot;
 mod store;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use gap::{Gap, GapName};
-pub use objects::Stored;
+pub use objects::{Large, Stored};
 pub use signature::{REGION_BLOCKS, Region, Signed, SignedBlock, UNIT_BYTES, unit_hashes};
-pub use snapshot::Snapshot;
+pub use snapshot::{Listed, Snapshot};
 pub use store::{Facts, Index};

@@ -210,7 +210,10 @@ pub fn is_filled_directory(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<bool>
         Err(e) if matches!(e.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) => return Ok(false),
         // A symbolic link is no directory.
         Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Ok(false),
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(true),
+        // What cannot be read, or is covered by a mount, may hold anything.
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::CrossesDevices) => {
+            return Ok(true);
+        }
         Err(e) => return Err(e),
     };
     let mut filled = false;

@@ -5,6 +5,7 @@
 
 mod barrier;
 mod batch;
+mod blind;
 mod build;
 mod burst;
 mod command;
@@ -16,21 +17,28 @@ mod examine;
 mod follow;
 mod hot;
 mod known;
+mod large;
 mod link;
+mod loops;
 mod lost_all;
 mod mirror;
+mod mounts;
 mod open;
 mod owed;
+mod pace;
 mod parts;
 mod patch;
 mod pending;
 mod reconcile;
+mod reread;
 mod rescan;
 mod resync;
+mod scrub;
 mod signer;
 mod signing;
 mod slot;
 mod status;
+mod sweep;
 mod theirs;
 mod unreadable;
 
@@ -40,7 +48,7 @@ mod tests;
 pub use compare::compare;
 pub use follow::follow;
 pub use link::{Follow, FollowOptions};
-pub use open::{Source, SourceConfig, SourceReport, StreamReport, forget};
+pub use open::{SCAN_EVERY, SCRUB_EVERY, Source, SourceConfig, SourceReport, StreamReport, forget};
 
 use crate::{root::Halt, spool::SpoolError};
 

@@ -70,6 +70,12 @@ pub struct RootStatus {
     pub file_system: Option<String>,
     /// What the file system of a copy cannot hold, wanted or not.
     pub lacks: Vec<Lack>,
+    /// When everything in it was last looked at, for what no event told.
+    pub scanned_at: Option<Timestamp>,
+    /// How its content is read again; `None` before the first file of a source was.
+    pub scrub: Option<ScrubStatus>,
+    /// Paths in it at which something is mounted: what is there is not replicated, and what it covers stays as it was.
+    pub mounts: Vec<String>,
 }
 
 /// Something that a root cannot hold.
@@ -96,6 +102,22 @@ pub enum Weight {
     Rights,
     /// The root is halted for it.
     Halts,
+}
+
+/// How far the content of a root was read again and compared with what was read before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScrubStatus {
+    /// Begin of the round that is under way.
+    pub began: Timestamp,
+    /// How much of the scenario's content has been read in this round.
+    pub percent: u8,
+    /// The file of this root that was read last.
+    pub position: String,
+    /// End of the last whole round.
+    pub ended: Option<Timestamp>,
+    /// Files found since the start of the agent whose content had changed without their times.
+    pub differences: u64,
 }
 
 /// Whether a root may be replicated.

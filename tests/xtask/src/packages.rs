@@ -12,6 +12,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mount", "mount"),
     ("losetup", "mount"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("mkfs.btrfs", "btrfs-progs"),
     ("git", "git"),
     ("tar", "tar"),
 ];

@@ -192,6 +192,8 @@ impl Place {
             spool_bytes_max: shape.spool.max_size.bytes(),
             disk_free_min: shape.spool.min_disk_free.bytes(),
             on_full: shape.spool.on_full,
+            scan_every: source::SCAN_EVERY,
+            scrub_every: source::SCRUB_EVERY,
             targets: shape.targets.iter().map(|target| target.0.clone()).collect(),
         }
     }

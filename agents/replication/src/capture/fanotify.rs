@@ -27,7 +27,10 @@ const FAN_UNLIMITED_QUEUE: u32 = 0x10;
 /// `FAN_REPORT_FID | DIR_FID | NAME | TARGET_FID`, since Linux 5.17.
 const FAN_REPORT_DFID_NAME_TARGET: u32 = 0x1e00;
 const FAN_MARK_ADD: u32 = 0x1;
+const FAN_MARK_IGNORED_SURV_MODIFY: u32 = 0x40;
 const FAN_MARK_FILESYSTEM: u32 = 0x100;
+/// Since Linux 6.0.
+const FAN_MARK_IGNORE: u32 = 0x400;
 
 const INFO_FID: u8 = 1;
 const INFO_DFID_NAME: u8 = 2;
@@ -82,6 +85,12 @@ impl Fanotify {
     /// Marks the whole file system of `directory`.
     pub fn mark_filesystem(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
         self.mark(FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK, directory)
+    }
+
+    /// Leaves out what happens to `directory` and to what it names, but not further below.
+    pub fn ignore(&self, directory: BorrowedFd<'_>) -> io::Result<()> {
+        let flags = FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_IGNORED_SURV_MODIFY;
+        self.mark(flags, MASK | FAN_EVENT_ON_CHILD, directory)
     }
 
     fn mark(&self, flags: u32, mask: u64, directory: BorrowedFd<'_>) -> io::Result<()> {

@@ -39,7 +39,11 @@ impl Borrow<[u8]> for Key {
 pub struct Filesystem {
     id: [u8; 8],
     mount: OwnedFd,
+    writes_back: bool,
 }
+
+/// Types of file systems that live in memory alone, as `statfs` tells them: tmpfs, ramfs and hugetlbfs.
+const IN_MEMORY: [i64; 3] = [0x0102_1994, 0x8584_58f6, 0x9584_58f6];
 
 impl Filesystem {
     /// Looks at the file system of `root`.
@@ -54,7 +58,14 @@ impl Filesystem {
         let id = unsafe { mem::transmute::<libc::fsid_t, [u8; 8]>(stat.f_fsid) };
         // fanotify and `open_by_handle_at` want a descriptor that is more than a mere handle.
         let mount = beneath::open_dir(root, b"")?;
-        Ok(Self { id, mount })
+        #[allow(clippy::unnecessary_cast, reason = "the type differs between architectures")]
+        let kind = i64::from(stat.f_type as u32);
+        Ok(Self { id, mount, writes_back: !IN_MEMORY.contains(&kind) })
+    }
+
+    /// Whether pages are written back, after which the first store through a mapping moves the file's times.
+    pub fn writes_back(&self) -> bool {
+        self.writes_back
     }
 
     pub fn id(&self) -> [u8; 8] {

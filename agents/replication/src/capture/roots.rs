@@ -2,9 +2,12 @@
 
 use super::{DirtySet, Filesystem, Key, Known, Watch, fanotify::Fanotify, inotify::Inotify};
 use model::agent_status::Capture;
+use rustix::fs::{Mode, OFlags};
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
+    path::Path,
+    time::Duration,
 };
 
 /// How capture is limited, which only tests do.
@@ -14,6 +17,8 @@ pub struct Tuning {
     pub best: Option<Capture>,
     /// Most events of one drain; the rest counts as lost.
     pub queue_max: Option<usize>,
+    /// How long a page stays dirty at most, instead of what the system says.
+    pub dirty_max: Option<Duration>,
 }
 
 /// How changes of one root are noticed.
@@ -21,7 +26,19 @@ pub struct Tuning {
 pub struct RootCapture {
     pub mode: Capture,
     /// Why it is not the best there is.
-    pub reason: Option<String>,
+    reason: Option<String>,
+    /// The setting of the system that allows too few watches, and what it allows.
+    short_of: Option<String>,
+}
+
+impl RootCapture {
+    /// Why it is not the best there is; `directories` is how many there are to be watched.
+    pub fn reason(&self, directories: usize) -> Option<String> {
+        match &self.short_of {
+            Some(setting) => Some(format!("{setting}, and {directories} directories are to be watched")),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 /// All sources of hints of one scenario.
@@ -50,6 +67,7 @@ impl Captures {
         let answer = |mode, reasons: Vec<String>| RootCapture {
             mode,
             reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
+            short_of: None,
         };
         if self.fanotify.is_none() && allowed(Capture::FanotifyDirs) {
             match Fanotify::new(tuning.queue_max) {
@@ -114,7 +132,23 @@ impl Captures {
         Ok(())
     }
 
-    /// Watches a directory of `root`, before it is read. When the kernel gives no more watches, the root is polled.
+    /// Has the kernel leave out what is done in directories of our own, where it can. Everything else about them is
+    /// dropped when it is read.
+    ///
+    /// Events of our own process are not dropped for being ours: a host may follow in one scenario what it leads in
+    /// another, and what the one writes there the other has to see.
+    pub fn ignore(&self, directories: &[&Path]) {
+        for directory in directories {
+            let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let Ok(directory) = rustix::fs::open(*directory, open, Mode::empty()) else { continue };
+            if let Some(Err(error)) = self.fanotify.as_ref().map(|fanotify| fanotify.ignore(directory.as_fd())) {
+                tracing::debug!(%error, "the kernel cannot leave out single directories");
+            }
+        }
+    }
+
+    /// Watches a directory of `root`, before it is read. When the kernel gives no more watches, the root is polled; what
+    /// is watched already still tells at once.
     pub fn watch(&mut self, root: usize, key: &Key, directory: BorrowedFd<'_>) -> io::Result<()> {
         let Some(Some(of)) = self.roots.get_mut(root) else { return Ok(()) };
         let result = match of.mode {
@@ -124,10 +158,9 @@ impl Captures {
         };
         match result {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::ENOMEM | libc::EMFILE)) => {
-                let reason = format!("the limit of watched directories is reached: {error}");
-                tracing::warn!(root, reason, "polling");
-                of.mode = Capture::Poll;
-                of.reason = Some(reason);
+                let setting = limit(of.mode);
+                tracing::warn!(root, setting, %error, "what cannot be watched is polled");
+                (of.mode, of.short_of) = (Capture::Poll, Some(setting));
                 Ok(())
             }
             other => other,
@@ -138,6 +171,20 @@ impl Captures {
         if let Some(inotify) = &mut self.inotify {
             inotify.forget(key);
         }
+    }
+}
+
+/// What keeps us from watching more, in words.
+fn limit(mode: Capture) -> String {
+    let names: &[&str] = match mode {
+        Capture::Inotify => &["fs/inotify/max_user_watches", "user/max_inotify_watches"],
+        _ => &["fs/fanotify/max_user_marks", "user/max_fanotify_marks"],
+    };
+    let allowed = |name: &&str| std::fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse::<u64>().ok();
+    let lowest = names.iter().filter_map(|name| Some((allowed(name)?, name.replace('/', ".")))).min();
+    match lowest {
+        Some((watches, name)) => format!("{name} allows {watches} watched directories"),
+        None => "the limit of watched directories is reached".to_owned(),
     }
 }
 

@@ -22,7 +22,10 @@ fn dirty_names(best: Capture, queue_max: Option<usize>) -> (Captures, Vec<String
     let dir = tempfile::tempdir().unwrap();
     let root = File::open(dir.path()).unwrap();
     let filesystem = Filesystem::of(root.as_fd()).unwrap();
-    let mut captures = Captures::new(&[Some((&filesystem, root.as_fd()))], Tuning { best: Some(best), queue_max });
+    let mut captures = Captures::new(
+        &[Some((&filesystem, root.as_fd()))],
+        Tuning { best: Some(best), queue_max, ..Tuning::default() },
+    );
     let key = filesystem.key(root.as_fd()).unwrap();
     captures.watch(0, &key, root.as_fd()).unwrap();
     fs::write(dir.path().join("a"), "a").unwrap();
@@ -45,6 +48,39 @@ fn each_kind_names_what_changed_and_nothing_else() {
     }
     let (captures, names, _) = dirty_names(Capture::Poll, None);
     assert!(names.is_empty() && captures.polls());
+}
+
+#[test]
+fn what_is_done_in_a_directory_of_our_own_is_left_out_and_what_is_below_it_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = File::open(dir.path()).unwrap();
+    let filesystem = Filesystem::of(root.as_fd()).unwrap();
+    let captures = |ignored: &[&std::path::Path]| {
+        let tuning = Tuning { best: Some(Capture::Fanotify), ..Tuning::default() };
+        let captures = Captures::new(&[Some((&filesystem, root.as_fd()))], tuning);
+        captures.ignore(ignored);
+        captures
+    };
+    let (own, below) = (dir.path().join("own"), dir.path().join("own/below"));
+    fs::create_dir_all(&below).unwrap();
+    let key = |path: &std::path::Path| filesystem.key(File::open(path).unwrap().as_fd()).unwrap();
+    let known = Only([key(&own), key(&below)].into());
+    let mut told = Vec::new();
+    for mut captures in [captures(&[]), captures(&[&own])] {
+        // Marks of a whole file system, and leaving out, are root's.
+        if captures.root(0).is_none_or(|root| root.mode != Capture::Fanotify) {
+            return;
+        }
+        fs::write(own.join("a"), "a").unwrap();
+        fs::rename(own.join("a"), own.join("b")).unwrap();
+        fs::write(below.join("c"), "c").unwrap();
+        let mut dirty = DirtySet::default();
+        captures.drain(&known, &mut dirty).unwrap();
+        let mut names: Vec<_> = dirty.entries.into_keys().map(|(_, name)| name).collect();
+        names.sort();
+        told.push(names.into_iter().map(|name| String::from_utf8(name.into()).unwrap()).collect::<Vec<_>>());
+    }
+    assert_eq!(told, [vec!["a", "b", "c"], vec!["c"]]);
 }
 
 #[test]

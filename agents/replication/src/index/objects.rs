@@ -25,6 +25,20 @@ pub struct Stored {
     pub hash: Option<[u8; 32]>,
 }
 
+/// Beside the tables that have a version, like the one of what is owed. Holds the large files alone: those of 64 MiB and
+/// more, which are looked at by the clock. Queries have to say it in the same words.
+pub(super) const LARGE_INDEX: &str =
+    "CREATE INDEX IF NOT EXISTS object_large ON object (oid) WHERE kind = 1 AND size >= 67108864";
+
+/// A large file, as far as it takes to see whether it has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Large {
+    pub oid: Oid,
+    pub key: Key,
+    pub ctime: (i64, u32),
+    pub size: u64,
+}
+
 pub(super) const COLUMNS: &str = "oid, key, ctime, ctime_nsec, racy, links, hash, meta";
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -80,10 +94,22 @@ impl Index {
         Ok(())
     }
 
-    pub fn remove_object(&self, oid: Oid) -> rusqlite::Result<()> {
+    pub fn remove_object(&mut self, oid: Oid) -> rusqlite::Result<()> {
         self.settle_owed(oid)?;
         self.forget_signature(oid)?;
+        self.note_written(oid, false)?;
         self.prepared("DELETE FROM object WHERE oid = ?1")?.execute([oid.0]).map(drop)
+    }
+
+    /// Up to `limit` large files after `after`, in order.
+    pub fn large(&self, after: Oid, limit: usize) -> rusqlite::Result<Vec<Large>> {
+        let sql = "SELECT oid, key, ctime, ctime_nsec, size FROM object
+            WHERE kind = 1 AND size >= 67108864 AND oid > ?1 ORDER BY oid LIMIT ?2";
+        let large = |row: &Row<'_>| {
+            let key = Key::from(row.get_ref(1)?.as_blob()?);
+            Ok(Large { oid: Oid(row.get(0)?), key, ctime: (row.get(2)?, row.get(3)?), size: row.get(4)? })
+        };
+        self.prepared(sql)?.query_map(params![after.0, limit], large)?.collect()
     }
 
     /// What `name` in `parent` stands for.

@@ -4,10 +4,25 @@ use super::{
     GapName,
     objects::{COLUMNS, Stored, path_of, stored},
 };
-use crate::meta::{ObjectKind, Oid};
+use crate::{
+    capture::Key,
+    meta::{ObjectKind, Oid},
+};
 use model::{Epoch, Mark};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
+
+/// One name, and what tells whether its object has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub name: Vec<u8>,
+    pub oid: Oid,
+    pub kind: ObjectKind,
+    pub key: Key,
+    pub ctime: (i64, u32),
+    pub size: u64,
+    pub racy: bool,
+}
 
 /// The state after the batch `mark`.
 pub struct Snapshot {
@@ -25,6 +40,37 @@ impl Snapshot {
         };
         let mark = Mark { epoch: Epoch(fact("epoch")?), batch: fact("batch")? };
         Ok(Self { connection, mark })
+    }
+
+    /// Holds the state of the index as it is now, instead.
+    pub fn renew(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("COMMIT; BEGIN DEFERRED")
+    }
+
+    /// All names in a directory, with what tells whether their objects have changed.
+    pub fn listed(&self, directory: Oid) -> rusqlite::Result<Vec<Listed>> {
+        let sql = "SELECT d.name, o.oid, o.kind, o.key, o.ctime, o.ctime_nsec, o.size, o.racy
+            FROM dentry d JOIN object o ON o.oid = d.oid WHERE d.parent = ?1";
+        let listed = |row: &rusqlite::Row<'_>| {
+            Ok(Listed {
+                name: row.get(0)?,
+                oid: Oid(row.get(1)?),
+                kind: ObjectKind::from_byte(row.get(2)?).unwrap_or(ObjectKind::File),
+                key: Key::from(row.get_ref(3)?.as_blob()?),
+                ctime: (row.get(4)?, row.get(5)?),
+                size: row.get(6)?,
+                racy: row.get(7)?,
+            })
+        };
+        self.connection.prepare_cached(sql)?.query_map([directory.0], listed)?.collect()
+    }
+
+    /// Up to `limit` files after `after`, in order, with their sizes.
+    pub fn files(&self, after: Oid, limit: usize) -> rusqlite::Result<Vec<(Oid, u64)>> {
+        self.connection
+            .prepare_cached("SELECT oid, size FROM object WHERE kind = 1 AND oid > ?1 ORDER BY oid LIMIT ?2")?
+            .query_map(params![after.0, limit], |row| Ok((Oid(row.get(0)?), row.get(1)?)))?
+            .collect()
     }
 
     pub fn object(&self, oid: Oid) -> rusqlite::Result<Option<Stored>> {

@@ -4,7 +4,7 @@ use super::Gap;
 use crate::{failpoint, meta::Oid, preserve::Preserve};
 use model::{Epoch, Mark};
 use rusqlite::{Connection, OptionalExtension, config::DbConfig, params};
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 /// Raised with every change of the tables; an index of another version is built anew.
 const VERSION: i64 = 2;
@@ -52,6 +52,8 @@ pub struct Index {
     /// Something may be in the table `owed`.
     pub(super) any_owed: bool,
     pub(super) unit_key: [u8; 32],
+    /// What the table `written` holds.
+    pub(super) written: HashSet<Oid>,
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -77,7 +79,8 @@ impl Index {
         let facts = complete(&connection)?;
         let any_owed = connection.prepare("SELECT 1 FROM owed")?.exists([])?;
         let unit_key = unit_key(&connection)?;
-        Ok(Self { connection, facts, any_owed, unit_key })
+        let written = super::written::load(&connection)?;
+        Ok(Self { connection, facts, any_owed, unit_key, written })
     }
 
     /// Begins a new lineage unless the index was made of what `preserve` keeps: what is not in it cannot be told.
@@ -92,6 +95,7 @@ impl Index {
             begin_lineage(&self.connection)?;
             (self.facts, self.any_owed) = (complete(&self.connection)?, false);
             self.unit_key = unit_key(&self.connection)?;
+            self.written.clear();
         }
         let sql = "INSERT OR REPLACE INTO fact VALUES ('preserve', ?1)";
         self.connection.execute(sql, [preserve.bits()]).map(drop)
@@ -128,6 +132,7 @@ impl Index {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.facts = read_facts(&self.connection)?;
+        self.written = super::written::load(&self.connection)?;
         Ok(())
     }
 
@@ -182,6 +187,8 @@ impl Index {
 fn complete(connection: &Connection) -> rusqlite::Result<Facts> {
     connection.execute_batch(super::owed::TABLE)?;
     connection.execute_batch(super::signature::TABLES)?;
+    connection.execute_batch(super::objects::LARGE_INDEX)?;
+    connection.execute_batch(super::written::TABLE)?;
     read_facts(connection)
 }
 

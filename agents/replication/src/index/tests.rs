@@ -37,8 +37,13 @@ fn what_is_committed_stays_and_the_rest_does_not() {
     index.commit().unwrap();
     index.begin().unwrap();
     assert_eq!(index.assign().0, oid.0 + 1);
+    index.note_written(oid, true).unwrap();
+    assert_eq!(index.written(), [oid]);
     index.remove_object(oid).unwrap();
+    assert!(index.written().is_empty());
+    index.note_written(Oid(2000), true).unwrap();
     index.rollback().unwrap();
+    assert!(index.written().is_empty());
     drop(index);
 
     let mut index = Index::open(&path).unwrap();

@@ -88,8 +88,9 @@ impl Engine {
     pub fn answer_barriers(&mut self) {
         let now = Instant::now();
         if self.barriers.waiting.iter().any(|waiting| waiting.unseen.is_empty() && !waiting.polled) {
-            for (oid, _) in self.hot.all() {
-                self.pending.hot(Item::Object(oid), Hint::Scan);
+            // What cannot be looked at is seen by whoever looks at it next.
+            if let Err(error) = self.look_at_all_blind_spots() {
+                tracing::warn!(%error, "not all that no event tells could be looked at");
             }
             for oid in self.rescans.unread() {
                 self.pending.hot(Item::Object(oid), Hint::Content);

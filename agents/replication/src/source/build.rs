@@ -211,12 +211,13 @@ impl Engine {
                         Err(halt) => RootState::Halted { reason: halt.reason, message: halt.message.clone() },
                     },
                     capture: capture.map(|capture| capture.mode),
-                    capture_reason: capture.and_then(|capture| capture.reason.clone()),
+                    capture_reason: capture.and_then(|capture| capture.reason(self.known.directories())),
                     files: counted.map(|(files, _)| files),
                     bytes: counted.map(|(_, bytes)| bytes),
                     unreadable: self.unreadable.count(index as u32),
                     skipped: self.unreadable.count_skipped(index as u32),
                     linked_outside: linked.as_ref().and_then(|of| of.get(&(index as u32)).copied()).unwrap_or(0),
+                    mounts: self.mounts.of(index),
                     ..RootStatus::default()
                 }
             })

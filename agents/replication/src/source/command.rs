@@ -1,7 +1,13 @@
 //! What others ask of the engine, which does it between two batches.
 
-use super::SourceError;
-use crate::{index::Snapshot, meta::Oid};
+use super::{
+    SourceError,
+    pending::{Hint, Item},
+};
+use crate::{
+    index::{Snapshot, Stored},
+    meta::Oid,
+};
 use model::{Epoch, Mark};
 use std::{sync::mpsc::SyncSender, time::Instant};
 
@@ -32,6 +38,10 @@ pub(super) enum Command {
     Again { oids: Vec<Oid>, given: Vec<Given>, reply: SyncSender<Result<(), SourceError>> },
     /// A target has something else in these blocks of a file: say them as they are. It asks again until they come.
     Repair { oid: Oid, blocks: Vec<u64> },
+    /// Something may be otherwise than the index has it.
+    Look { items: Vec<Item>, hint: Hint },
+    /// Objects with their hashes, which the index did not know.
+    Learn(Vec<Stored>),
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

@@ -69,11 +69,18 @@ pub(super) struct Read {
     pub hash: [u8; 32],
     /// It did not change while it was read.
     pub stable: bool,
+    /// Somebody had it open for writing, or mapped shared and writable, when the reading began.
+    pub writers: bool,
 }
 
 /// Opens for reading the file that `entry` stands for.
 pub(super) fn open(entry: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     beneath::reopen(entry)
+}
+
+/// Whether somebody has the file open for writing or mapped shared and writable.
+pub(super) fn has_writers(file: BorrowedFd<'_>) -> bool {
+    Lease::take(file).is_none()
 }
 
 /// Starts writing dirty pages to the disk: the next store through a mapping then moves the times again.
@@ -145,7 +152,7 @@ pub(super) fn read<E: From<io::Error>>(file: BorrowedFd<'_>, reader: Reader<'_, 
     let after = rustix::fs::fstat(file).map_err(io::Error::from)?;
     let stable = times(&after) == times(&stat);
     drop(lease);
-    Ok((stat, Read { hash: hash.finish_telling(size, blocks), stable }))
+    Ok((stat, Read { hash: hash.finish_telling(size, blocks), stable, writers }))
 }
 
 /// Whether a change time is so near to now that another change could leave it the same.

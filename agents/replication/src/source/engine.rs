@@ -8,6 +8,9 @@ use super::{
     emptying::Emptying,
     hot::HotSet,
     known::KnownKeys,
+    large::LargeFiles,
+    loops::LoopDevices,
+    mounts::Mounts,
     owed::Owed,
     pending::{Hint, Item, Pending},
     rescan::Rescans,
@@ -37,8 +40,6 @@ const TICK: Duration = Duration::from_millis(2);
 const IDLE: Duration = Duration::from_millis(500);
 /// How often halted roots, and roots at rest, are looked at.
 const ROOTS_EVERY: Duration = Duration::from_secs(1);
-/// How often everything is looked at again, for what no event told.
-const RESCAN_EVERY: Duration = Duration::from_secs(3600);
 /// Shortest time between two scans of a root that is polled, and how much longer than a scan it is.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 const POLL_FACTOR: u32 = 20;
@@ -56,6 +57,9 @@ pub(super) struct Engine {
     pub pending: Pending,
     pub hot: HotSet,
     pub rescans: Rescans,
+    pub large: LargeFiles,
+    pub loops: LoopDevices,
+    pub mounts: Mounts,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
     pub burst: Burst,
@@ -68,7 +72,6 @@ pub(super) struct Engine {
 /// When what is to be done next.
 pub(super) struct Timers {
     pub roots: Instant,
-    pub rescan: Instant,
     pub owed: Owed,
     pub signer: Signer,
     pub poll: Option<Instant>,
@@ -89,7 +92,6 @@ impl Timers {
         let now = Instant::now();
         Self {
             roots: now + ROOTS_EVERY,
-            rescan: now + RESCAN_EVERY,
             owed: Owed::new(now),
             signer: Signer::new(now),
             poll: None,
@@ -108,6 +110,7 @@ impl Engine {
     pub fn run(mut self) {
         let _ending = Ending(Arc::clone(&self.shared));
         self.place_marks();
+        self.reread_written();
         while !self.shared.stop.load(Relaxed) {
             if let Err(error) = self.turn() {
                 self.fail(&error);
@@ -125,6 +128,8 @@ impl Engine {
         self.drain()?;
         let now = Instant::now();
         self.look_at_timers(now);
+        self.look_at_blind_spots(now)?;
+        self.look_at_mounts();
         self.look_at_owed(now)?;
         if self.timers.rest.is_none_or(|rest| rest <= now) {
             self.timers.rest = self.hold(now)?;
@@ -217,6 +222,8 @@ impl Engine {
                     let _ = reply.try_send(noted);
                 }
                 Command::Repair { oid, blocks } => self.repair(oid, &blocks)?,
+                Command::Look { items, hint } => items.into_iter().for_each(|item| self.pending.hot(item, hint)),
+                Command::Learn(learnt) => self.learn(&learnt)?,
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
             }
         }
@@ -276,9 +283,6 @@ impl Engine {
 
     fn look_at_timers(&mut self, now: Instant) {
         self.pending.ripen(now);
-        for (oid, writers) in self.hot.due(now) {
-            self.poll_file(oid, writers);
-        }
         for (directory, name) in self.unreadable.due(now) {
             if name.is_empty() {
                 self.pending.scan(directory);
@@ -290,10 +294,6 @@ impl Engine {
             self.timers.roots = now + ROOTS_EVERY;
             self.check_roots();
         }
-        if now >= self.timers.rescan {
-            self.timers.rescan = now + RESCAN_EVERY;
-            self.rescan();
-        }
         if self.timers.poll.is_some_and(|at| now >= at) {
             self.timers.poll = None;
             self.rescan();
@@ -301,20 +301,10 @@ impl Engine {
         if now >= self.timers.sums {
             // Counting looks at every object: not while nothing has changed.
             let changes = self.index.changes();
-            self.publish_roots(std::mem::replace(&mut self.timers.counted, changes) != changes);
+            let has_changed = std::mem::replace(&mut self.timers.counted, changes) != changes;
+            self.publish_roots(has_changed);
             self.timers.sums = now + Duration::from_secs(10);
         }
-    }
-
-    fn poll_file(&mut self, oid: Oid, writers: bool) {
-        if writers
-            && let Ok(Some(stored)) = self.index.object(oid)
-            && let Ok(Some(entry)) = self.roots.open(&stored.key, || self.index.path_of(oid).ok().flatten())
-            && let Ok(file) = super::content::open(std::os::fd::AsFd::as_fd(&entry))
-        {
-            super::content::start_writeback(std::os::fd::AsFd::as_fd(&file));
-        }
-        self.pending.hot(Item::Object(oid), Hint::Scan);
     }
 
     /// Everything in every root is to be looked at.
@@ -363,6 +353,7 @@ impl Engine {
             .map(|slot| slot.held.as_ref().ok().map(|held| (&held.filesystem, held.root.fd())))
             .collect();
         self.captures = Captures::new(&held, self.tuning);
+        self.captures.ignore(&[&self.shared.config.state, &self.shared.config.spool]);
         for (root, slot) in self.roots.0.iter().enumerate() {
             if let Ok(held) = &slot.held {
                 self.known.add_barrier(held.barrier.1.clone());
@@ -373,6 +364,7 @@ impl Engine {
         }
         self.pending.clear();
         self.rescan();
+        self.note_mounts();
         self.publish_roots(false);
     }
 
@@ -391,7 +383,8 @@ impl Engine {
                 self.timers.poll = Some(Instant::now() + POLL_EVERY.max(began.elapsed() * POLL_FACTOR));
             }
             self.publish_roots(true);
-            self.shared.lock().scanned = true;
+            let held: Vec<usize> = self.roots.all_held().map(|(_, held)| held.root.index as usize).collect();
+            self.shared.lock().note_scanned(&held);
             self.shared.changed.notify_all();
         }
         Ok(())

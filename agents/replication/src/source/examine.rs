@@ -34,7 +34,12 @@ impl Pass<'_, '_> {
     pub(super) fn refresh(&mut self, stored: Stored, entry: BorrowedFd<'_>, hint: Hint) -> Result<Oid, SourceError> {
         let oid = stored.oid;
         // Whatever led here: a target may not have it, and nothing less than all of it will do.
-        let hint = if self.index.owes(oid)? { Hint::Force } else { hint };
+        let hint = match hint {
+            _ if self.index.owes(oid)? => Hint::Force,
+            // A store through a mapping, told by its end alone.
+            Hint::Content if self.hot.is_untold(oid) => Hint::Reread,
+            hint => hint,
+        };
         let stat = beneath::stat(entry)?;
         let same = stored.ctime == ctime(&stat)
             && stored.meta.mtime == times(&stat).1
@@ -110,11 +115,16 @@ impl Pass<'_, '_> {
         }
         // Opened in any case: what cannot be read must not enter the index.
         let file = content::open(entry)?;
-        let recent = age(stat) < super::hot::RECENT;
         let patched = self.is_patched(old.as_ref(), stat, hint)?;
         if let Some(old) = old.take_if(|_| patched) {
-            self.hot.add(old.oid, recent, true);
+            let writers = content::has_writers(file.as_fd());
+            self.note_reading(old.oid, &key, stat, writers, old.ctime != ctime(stat))?;
             return self.patch(old, key, file.as_fd());
+        }
+        if self.is_as_known(old.as_ref(), &file, stat, hint)?
+            && let Some(old) = old
+        {
+            return Ok(old);
         }
         // Holes take no room; `st_blocks` counts units of 512 bytes on every file system.
         if (stat.st_size as u64).min(stat.st_blocks as u64 * 512) > self.spooled_file_max {
@@ -128,12 +138,16 @@ impl Pass<'_, '_> {
                 self.batch.node(oid, &meta, Content::Gone)?;
             }
             self.index.forget_signature(oid)?;
-            self.hot.add(oid, recent, true);
+            // What will be copied is read then: there is nothing yet that could be doubted.
+            self.index.note_written(oid, false)?;
+            self.note_hot(oid, &key, stat, content::has_writers(file.as_fd()), false);
             return Ok(stored(oid, key, meta, stat, None));
         }
         let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
-        let (meta, stat, hash) = self.copy(oid, old.as_ref(), file.as_fd(), hint)?;
-        self.hot.add(oid, recent, hash.is_none());
+        let (meta, stat, read) = self.copy(oid, old.as_ref(), file.as_fd(), hint)?;
+        let hash = read.stable.then_some(read.hash);
+        let moved = hash.is_none() || old.is_none_or(|old| old.hash != hash || old.meta.mtime != meta.mtime);
+        self.note_reading(oid, &key, &stat, read.writers, moved)?;
         Ok(stored(oid, key, meta, &stat, hash))
     }
 
@@ -144,7 +158,7 @@ impl Pass<'_, '_> {
         old: Option<&Stored>,
         file: BorrowedFd<'_>,
         hint: Hint,
-    ) -> Result<(Meta, Stat, Option<[u8; 32]>), SourceError> {
+    ) -> Result<(Meta, Stat, content::Read), SourceError> {
         let mut attempt = 1;
         loop {
             let place = self.batch.place(oid);
@@ -191,11 +205,10 @@ impl Pass<'_, '_> {
             }
             signing.into_inner().store(self.index, oid, meta.size)?;
             self.rescans.forget(oid);
-            if read.stable {
-                return Ok((meta, stat, Some(read.hash)));
+            if !read.stable {
+                self.pending.later(Instant::now() + FUZZY_AGAIN, Item::Object(oid), Hint::Content);
             }
-            self.pending.later(Instant::now() + FUZZY_AGAIN, Item::Object(oid), Hint::Content);
-            return Ok((meta, stat, None));
+            return Ok((meta, stat, read));
         }
     }
 }
@@ -204,7 +217,7 @@ impl Pass<'_, '_> {
 fn is_believed(stored: &Stored, hint: Hint) -> bool {
     let is_unread = stored.meta.kind == ObjectKind::File && stored.hash.is_none();
     match hint {
-        Hint::Force => false,
+        Hint::Force | Hint::Reread => false,
         // What was not read while it stood still is read again.
         Hint::Content if is_unread => false,
         // A change of the mode within the tick of the last look moves no time, just as one of the content.
@@ -215,12 +228,6 @@ fn is_believed(stored: &Stored, hint: Hint) -> bool {
 fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>) -> Stored {
     // A directory's entries are named by events; only its own attributes hang on its times.
     Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat), links: stat.st_nlink, hash }
-}
-
-/// Time since the content was written.
-fn age(stat: &Stat) -> Duration {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -250,9 +257,9 @@ mod tests {
             links: 1,
             hash,
         };
-        for hint in [Hint::Names, Hint::Scan, Hint::Content, Hint::Force] {
+        for hint in [Hint::Names, Hint::Scan, Hint::Content, Hint::Reread, Hint::Force] {
             assert!(!is_believed(&looked(true, Some([0; 32])), hint), "{hint:?}");
-            assert_eq!(is_believed(&looked(false, Some([0; 32])), hint), hint != Hint::Force, "{hint:?}");
+            assert_eq!(is_believed(&looked(false, Some([0; 32])), hint), hint < Hint::Reread, "{hint:?}");
         }
         assert!(is_believed(&looked(false, None), Hint::Scan) && !is_believed(&looked(false, None), Hint::Content));
     }

@@ -32,6 +32,11 @@ impl KnownKeys {
         self.directories.get(key).copied()
     }
 
+    /// How many directories there are.
+    pub fn directories(&self) -> usize {
+        self.directories.len()
+    }
+
     pub fn note(&mut self, key: &Key, oid: Oid, kind: ObjectKind, links: u64) {
         if kind == ObjectKind::Directory {
             self.directories.insert(key.clone(), oid);

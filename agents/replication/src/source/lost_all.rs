@@ -45,7 +45,11 @@ fn is_emptied(root: Oid, held: &Held, index: &Index) -> Result<bool, SourceError
 
 /// Whether `name` at the top of the root is still the object it was.
 fn is_there(name: &[u8], oid: Oid, held: &Held, index: &Index) -> Result<bool, SourceError> {
-    let Ok(entry) = beneath::open_entry(held.root.fd(), name) else { return Ok(false) };
+    let entry = match beneath::open_entry(held.root.fd(), name) {
+        Ok(entry) => entry,
+        // Covered by a mount.
+        Err(error) => return Ok(error.raw_os_error() == Some(libc::EXDEV)),
+    };
     let key = held.filesystem.key(entry.as_fd())?;
     Ok(index.object(oid)?.is_some_and(|stored| stored.key == key))
 }

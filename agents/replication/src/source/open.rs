@@ -9,10 +9,15 @@ use super::{
     engine::{Engine, Timers},
     hot::HotSet,
     known::KnownKeys,
+    large::LargeFiles,
+    loops::LoopDevices,
+    mounts::Mounts,
     pending::Pending,
     rescan::Rescans,
+    scrub,
     slot::{Roots, Slot},
-    status::{Shared, Status},
+    status::{Audit, Shared, Status},
+    sweep,
     unreadable::Unreadable,
 };
 use crate::{
@@ -39,6 +44,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Time between two scans, and in which all content is read again, where nothing else is said.
+pub const SCAN_EVERY: Duration = Duration::from_secs(3600);
+pub const SCRUB_EVERY: Duration = Duration::from_secs(7 * 86_400);
+
 /// File of the index within the state directory.
 const DATABASE: &str = "source.db";
 
@@ -57,6 +66,10 @@ pub struct SourceConfig {
     /// Free bytes that always stay on the spool's file system.
     pub disk_free_min: u64,
     pub on_full: OnFull,
+    /// Time between two scans for what no event told.
+    pub scan_every: Duration,
+    /// Time in which all content is read again.
+    pub scrub_every: Duration,
     /// Members that follow; what another one acknowledged before is forgotten.
     pub targets: Vec<String>,
 }
@@ -91,7 +104,7 @@ pub struct Source(Arc<Running>);
 
 struct Running {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Drop for Running {
@@ -105,11 +118,12 @@ impl Running {
         self.shared.stop.store(true, Relaxed);
         self.shared.wake();
         self.shared.changed.notify_all();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the source's thread ended in a panic");
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        threads.iter().for_each(|thread| thread.thread().unpark());
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the source ended in a panic");
+            }
         }
     }
 }
@@ -129,7 +143,8 @@ impl Source {
         let limits = SpoolLimits { bytes_max: config.spool_bytes_max, disk_free_min: config.disk_free_min };
         let facts = index.facts().clone();
         let (spool, opened) = Spool::open(&config.spool, &facts.lineage, limits, facts.spool_base, facts.spool_tail)?;
-        let mut status = Status { lineage: facts.lineage.clone(), ..Status::default() };
+        let audits = vec![Audit::default(); config.roots.len()];
+        let mut status = Status { lineage: facts.lineage.clone(), audits, ..Status::default() };
         settle(&mut index, &mut status, &config, &opened)?;
         let by_key = tuning.best.is_none_or(|best| best == Capture::Fanotify);
         let slots = config
@@ -164,8 +179,11 @@ impl Source {
             tuning,
             known,
             pending: Pending::default(),
-            hot: HotSet::new(),
             rescans: Rescans::default(),
+            hot: HotSet::new(tuning.dirty_max),
+            large: LargeFiles::new(),
+            loops: LoopDevices::new(),
+            mounts: Mounts::new(),
             unreadable: Unreadable::default(),
             barriers: Barriers::default(),
             burst: Burst::default(),
@@ -174,8 +192,18 @@ impl Source {
             timers: Timers::new(),
         };
         engine.publish_roots(false);
-        let thread = std::thread::Builder::new().name("standin-source".into()).spawn(move || engine.run())?;
-        Ok(Self(Arc::new(Running { shared, thread: Mutex::new(Some(thread)) })))
+        let running = Self(Arc::new(Running { shared: Arc::clone(&shared), threads: Mutex::default() }));
+        running.start("standin-source", move || engine.run())?;
+        let (scans, scrubs) = (Arc::clone(&shared), shared);
+        running.start("standin-scan", move || sweep::run(&scans))?;
+        running.start("standin-scrub", move || scrub::run(&scrubs))?;
+        Ok(running)
+    }
+
+    fn start(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name(name.into()).spawn(work)?;
+        self.0.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
     }
 
     pub fn report(&self) -> SourceReport {
@@ -201,7 +229,7 @@ impl Source {
             spool_bytes: status.spool_bytes,
             spool_limit: shared.config.spool_bytes_max,
             spool: if status.gap.is_some_and(|gap| gap.open) { SpoolState::Full } else { SpoolState::Normal },
-            roots: status.roots.clone(),
+            roots: status.roots_with_audits(),
             streams,
             problem: status.problem.clone(),
         }

@@ -16,6 +16,8 @@ pub(super) enum Hint {
     Scan,
     /// An event about content.
     Content,
+    /// Read whatever the times say; a content that is as it was is not said again.
+    Reread,
     /// Read whatever the times say, and say all its names again.
     Force,
 }

@@ -2,7 +2,10 @@
 
 use super::{SourceConfig, command::Command, slot::Slot};
 use crate::spool::SpoolReader;
-use model::{Mark, agent_status::RootStatus};
+use model::{
+    Mark, Timestamp,
+    agent_status::{RootStatus, ScrubStatus},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     os::fd::OwnedFd,
@@ -38,11 +41,44 @@ pub(super) struct Status {
     /// Directories that were read whole since the start: a change alone should cause few.
     pub directories_read: u64,
     pub problem: Option<String>,
+    /// What the scan by the clock and the reading of content have seen, by root.
+    pub audits: Vec<Audit>,
     /// The engine has ended.
     pub ended: bool,
 }
 
+/// How far a root was looked at for what no event told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Audit {
+    pub scanned_at: Option<Timestamp>,
+    pub scrub: Option<ScrubStatus>,
+    /// Path of the file that was read last.
+    pub position: Vec<u8>,
+    pub differences: u64,
+}
+
 impl Status {
+    /// Everything in these roots was looked at.
+    pub fn note_scanned(&mut self, roots: &[usize]) {
+        self.scanned = true;
+        let now = Timestamp(now_nanos() / 1_000_000);
+        for root in roots {
+            if let Some(audit) = self.audits.get_mut(*root) {
+                audit.scanned_at = Some(now);
+            }
+        }
+    }
+
+    pub fn roots_with_audits(&self) -> Vec<RootStatus> {
+        let audits = self.audits.iter().cloned().chain(std::iter::repeat_with(Audit::default));
+        let with = |(root, audit): (&RootStatus, Audit)| RootStatus {
+            scanned_at: audit.scanned_at,
+            scrub: audit.scrub,
+            ..root.clone()
+        };
+        self.roots.iter().zip(audits).map(with).collect()
+    }
+
     pub fn note_commit(&mut self, batch: u64, at: u64) {
         if self.commits.len() == COMMITS_MAX {
             self.commits.pop_front();

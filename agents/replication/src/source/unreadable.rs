@@ -14,23 +14,33 @@ const NAMES_MAX: usize = 100_000;
 
 #[derive(Default)]
 pub(super) struct Unreadable {
-    names: BTreeMap<(Oid, Box<[u8]>), u32>,
+    names: BTreeMap<(Oid, Box<[u8]>), Noted>,
     more: u64,
     tried: Option<Instant>,
     /// What is of a kind that is left out, with its root.
     skipped: BTreeMap<(Oid, Box<[u8]>), u32>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Noted {
+    root: u32,
+    /// Something is mounted on it or above it.
+    covered: bool,
+}
+
 impl Unreadable {
     /// Notes a name, or with an empty name the directory itself.
     pub fn note(&mut self, directory: Oid, name: &[u8], root: u32, error: &io::Error) {
         let key = (directory, Box::from(name));
-        if self.names.contains_key(&key) {
+        let noted = Noted { root, covered: error.raw_os_error() == Some(libc::EXDEV) };
+        if self.names.get(&key) == Some(&noted) {
             return;
         }
-        tracing::warn!(root, name = %name.escape_ascii(), %error, "cannot be read; kept as it was");
-        if self.names.len() < NAMES_MAX {
-            self.names.insert(key, root);
+        if !noted.covered {
+            tracing::warn!(root, name = %name.escape_ascii(), %error, "cannot be read; kept as it was");
+        }
+        if self.names.len() < NAMES_MAX || self.names.contains_key(&key) {
+            self.names.insert(key, noted);
         } else {
             self.more += 1;
         }
@@ -71,9 +81,15 @@ impl Unreadable {
         forget_in(&mut self.skipped, directory);
     }
 
-    /// Entries of `root` that cannot be read now.
+    /// Entries of `root` that cannot be read now. What is covered by a mount is not among them.
     pub fn count(&self, root: u32) -> u64 {
-        self.names.values().filter(|of| **of == root).count() as u64 + if root == 0 { self.more } else { 0 }
+        let unread = Noted { root, covered: false };
+        self.names.values().filter(|of| **of == unread).count() as u64 + if root == 0 { self.more } else { 0 }
+    }
+
+    /// What was covered by a mount when it was looked at.
+    pub fn covered(&self) -> Vec<(Oid, Box<[u8]>)> {
+        self.names.iter().filter(|(_, of)| of.covered).map(|(key, _)| key.clone()).collect()
     }
 
     /// What is to be tried again now.
@@ -87,7 +103,7 @@ impl Unreadable {
     }
 }
 
-fn forget_in(names: &mut BTreeMap<(Oid, Box<[u8]>), u32>, directory: Oid) {
+fn forget_in<T>(names: &mut BTreeMap<(Oid, Box<[u8]>), T>, directory: Oid) {
     let from = (directory, Box::default());
     let gone: Vec<_> = names.range(from..).map_while(|(key, _)| (key.0 == directory).then(|| key.clone())).collect();
     for key in gone {
@@ -109,6 +125,8 @@ mod tests {
         assert_eq!((unreadable.count(0), unreadable.count(1)), (3, 1));
         unreadable.clear(Oid(2000), b"b");
         assert_eq!(unreadable.due(Instant::now()).len(), 3);
+        unreadable.note(Oid(2000), b"a", 0, &io::Error::from_raw_os_error(libc::EXDEV));
+        assert_eq!((unreadable.count(0), unreadable.covered().len()), (1, 1), "covered since");
         unreadable.forget(Oid(2000));
         assert_eq!((unreadable.count(0), unreadable.count(1)), (0, 1));
     }

@@ -116,7 +116,32 @@ impl Scene<'_> {
             }
             count = count.max(report.roots.len() as u64);
         }
-        Fact::holds(kind, "Ready", text::count(count, "root", "roots"))
+        let ready = std::iter::once(text::count(count, "root", "roots"));
+        Fact::holds(kind, "Ready", ready.chain(self.told_of_roots()).collect::<Vec<_>>().join("; "))
+    }
+
+    /// What should be known of roots that are replicated: mounts in them, and content that changed without a trace.
+    fn told_of_roots(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        for place in self.settings.places() {
+            for root in self.fresh(&place).iter().flat_map(|report| &report.roots) {
+                let (name, host) = (&root.name, &place.host);
+                if !root.mounts.is_empty() {
+                    told.push(format!(
+                        "not replicated, for it is mounted in {name} on {host}: {}",
+                        text::list(&root.mounts)
+                    ));
+                }
+                let changed = root.scrub.as_ref().map_or(0, |scrub| scrub.differences);
+                if changed > 0 {
+                    let files = text::count(changed, "file", "files");
+                    told.push(format!(
+                        "{files} of {name} on {host} had changed without their times: see the agent's log"
+                    ));
+                }
+            }
+        }
+        told
     }
 
     fn services_healthy(&self) -> Fact {

@@ -128,7 +128,9 @@ fn total(
 }
 
 fn capture(report: &AssignmentStatus) -> Option<String> {
-    let root = report.roots.iter().find(|root| root.capture.is_some())?;
+    // The one that is noticed worst speaks for all.
+    let kinds = [Capture::Poll, Capture::Inotify, Capture::FanotifyDirs, Capture::Fanotify];
+    let root = kinds.iter().find_map(|kind| report.roots.iter().find(|root| root.capture == Some(*kind)))?;
     let word = match root.capture? {
         Capture::Fanotify => "fanotify",
         Capture::FanotifyDirs => "fanotify, directory by directory",

@@ -1,5 +1,6 @@
 //! A source over a temporary directory, and the index read back as a tree.
 
+use super::disk::Disk;
 use crate::{
     capture::Tuning,
     index::Snapshot,
@@ -7,7 +8,7 @@ use crate::{
     meta::{ObjectKind, Oid},
     preserve::Preserve,
     root::RootConfig,
-    source::{Source, SourceConfig},
+    source::{SCAN_EVERY, SCRUB_EVERY, Source, SourceConfig},
 };
 use model::{Epoch, Mark, agent_status::Capture, elements::spool::OnFull};
 use std::{
@@ -25,30 +26,49 @@ pub struct Lab {
     pub dir: TempDir,
     pub config: SourceConfig,
     pub tuning: Tuning,
+    /// The file system of the root, when it has one of its own.
+    pub disk: Option<Disk>,
 }
 
 impl Lab {
     pub fn new(best: Capture) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), None, best)
+    }
+
+    /// A root on a file system of its own; state and spool are beside it. `None` where there cannot be one.
+    pub fn on(kind: &str, best: Capture) -> Option<Self> {
+        let disk = Disk::new(kind)?;
+        let dir = tempfile::tempdir_in(disk.path()).unwrap();
+        Some(Self::at(dir, Some(disk), best))
+    }
+
+    fn at(dir: TempDir, disk: Option<Disk>, best: Capture) -> Self {
         fs::create_dir(dir.path().join("root")).unwrap();
-        let config = SourceConfig {
+        let config = Self::config(dir.path());
+        Self { dir, config, tuning: Tuning { best: Some(best), ..Tuning::default() }, disk }
+    }
+
+    /// A source with everything below `dir`.
+    pub fn config(dir: &Path) -> SourceConfig {
+        SourceConfig {
             scenario: "s".into(),
             epoch: Epoch(1),
             roots: vec![RootConfig {
                 name: "r".into(),
-                path: dir.path().join("root"),
+                path: dir.join("root"),
                 exclude: vec![],
                 preserve: Preserve::ALL,
             }],
             preserve: Preserve::ALL,
-            state: dir.path().join("state"),
-            spool: dir.path().join("spool"),
+            state: dir.join("state"),
+            spool: dir.join("spool"),
             spool_bytes_max: 256 << 20,
             disk_free_min: 0,
             on_full: OnFull::Resync,
+            scan_every: SCAN_EVERY,
+            scrub_every: SCRUB_EVERY,
             targets: vec!["replica".into()],
-        };
-        Self { dir, config, tuning: Tuning { best: Some(best), queue_max: None } }
+        }
     }
 
     /// With less than everything kept.
@@ -157,14 +177,20 @@ pub struct Seen {
     pub hash: Option<[u8; 32]>,
     /// First path of the same object.
     pub object: u64,
+    pub uid: u32,
+    pub gid: u32,
+    pub rdev: u64,
+    pub link: Vec<u8>,
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 fn walk(snapshot: &Snapshot, dir: Oid, path: &[u8], out: &mut BTreeMap<Vec<u8>, Seen>) {
     for (name, oid, kind) in snapshot.page(dir, b"", usize::MAX >> 1).unwrap() {
         let path = if path.is_empty() { name } else { [path, &name].join(&b'/') };
         let stored = snapshot.object(oid).unwrap().unwrap();
-        let (mode, size, mtime) = (stored.meta.mode, stored.meta.size, stored.meta.mtime);
-        out.insert(path.clone(), Seen { kind, mode, size, mtime, hash: stored.hash, object: oid.0 });
+        let crate::meta::Meta { mode, uid, gid, mtime, size, rdev, link, xattrs, .. } = stored.meta;
+        let (hash, object) = (stored.hash, oid.0);
+        out.insert(path.clone(), Seen { kind, mode, size, mtime, hash, object, uid, gid, rdev, link, xattrs });
         if kind == ObjectKind::Directory {
             walk(snapshot, oid, &path, out);
         }
@@ -196,11 +222,56 @@ fn real_below(root: &Path, dir: &Path, out: &mut BTreeMap<Vec<u8>, Seen>) {
         });
         let size = if file { meta.len() } else { 0 };
         let mtime = (meta.mtime(), meta.mtime_nsec() as u32);
-        out.insert(below, Seen { kind, mode: meta.mode() & 0o7777, size, mtime, hash, object: meta.ino() });
+        let device = matches!(kind, ObjectKind::CharDevice | ObjectKind::BlockDevice);
+        let link = match kind {
+            ObjectKind::Symlink => fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+            _ => Vec::new(),
+        };
+        let seen = Seen {
+            kind,
+            mode: meta.mode() & 0o7777,
+            size,
+            mtime,
+            hash,
+            object: meta.ino(),
+            uid: meta.uid(),
+            gid: meta.gid(),
+            rdev: if device { meta.rdev() } else { 0 },
+            link,
+            xattrs: xattrs(&path),
+        };
+        out.insert(below, seen);
         if kind == ObjectKind::Directory {
             real_below(root, &path, out);
         }
     }
+}
+
+fn xattrs(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    use rustix::fs::{lgetxattr, llistxattr};
+    let mut names = vec![0; 64 << 10];
+    let length = llistxattr(path, &mut names[..]).unwrap();
+    let value = |name: &[u8]| {
+        let mut value = vec![0; 64 << 10];
+        let length = lgetxattr(path, name, &mut value[..]).unwrap();
+        value.truncate(length);
+        (name.to_vec(), value)
+    };
+    let mut all: Vec<_> = names[..length].split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(value).collect();
+    all.sort();
+    all
+}
+
+/// Where the data of a file lie that are not holes, as the file system keeps them.
+pub fn data_of(path: &Path) -> Vec<(u64, u64)> {
+    use rustix::fs::{SeekFrom, seek};
+    let file = fs::File::open(path).unwrap();
+    let (mut at, mut out) = (0, Vec::new());
+    while let Ok(begin) = seek(&file, SeekFrom::Data(at)) {
+        at = seek(&file, SeekFrom::Hole(begin)).unwrap();
+        out.push((begin, at));
+    }
+    out
 }
 
 /// Lists what differs between what was captured and what is there. Content counts where the index knows it, and with
@@ -217,6 +288,10 @@ pub fn differences(ours: &BTreeMap<Vec<u8>, Seen>, real: &BTreeMap<Vec<u8>, Seen
         if (have.kind, have.mode, have.size, have.mtime) != (want.kind, want.mode, want.size, want.mtime) {
             out.push(format!("meta of {name}: {have:?} != {want:?}"));
         }
+        let rest = |of: &Seen| (of.uid, of.gid, of.rdev, of.link.clone(), of.xattrs.clone());
+        if rest(have) != rest(want) {
+            out.push(format!("owner, device, link or attributes of {name}: {:?} != {:?}", rest(have), rest(want)));
+        }
         if have.hash != want.hash && (have.hash.is_some() || (contents && want.hash.is_some())) {
             out.push(format!("content of {name} ({})", have.hash.is_some()));
         }
@@ -230,10 +305,14 @@ pub fn differences(ours: &BTreeMap<Vec<u8>, Seen>, real: &BTreeMap<Vec<u8>, Seen
     out
 }
 
-pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+pub fn eventually(what: &str, done: impl FnMut() -> bool) {
+    within(PATIENCE, what, done);
+}
+
+pub fn within(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() {
-        assert!(begin.elapsed() < PATIENCE, "never: {what}");
+        assert!(begin.elapsed() < patience, "not within {patience:?}: {what}");
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(2));
     }

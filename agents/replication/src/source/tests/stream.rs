@@ -1,7 +1,7 @@
 //! Source and target together, over a connection within the process.
 
 use super::{
-    fuzz::hammer,
+    hammer::hammer,
     lab::{Lab, PATIENCE, barrier, differences, eventually, real},
 };
 use crate::{
