@@ -269,15 +269,14 @@ impl Pass<'_, '_> {
         if unread.meta.size < PATCHED_BYTES_MIN {
             // It was cut meanwhile, and is said whole from now on.
             self.index.forget_signature(oid)?;
+            self.pending.next(Item::Object(oid), Hint::Content);
+            return Ok(unread);
         }
         if rescan.tail || !stable {
             return Ok(unread);
         }
-        let hash = match self.index.signed(oid)? {
-            Some(_) => self.index.signed_hash(oid, unread.meta.size)?,
-            None => None,
-        };
-        Ok(Stored { racy: is_racy(&stat), hash, ..unread })
+        let hash = self.index.signed_hash(oid, unread.meta.size)?;
+        Ok(Stored { racy: hash.is_none() || is_racy(&stat), hash, ..unread })
     }
 }
 
