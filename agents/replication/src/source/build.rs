@@ -68,6 +68,7 @@ impl Engine {
             touched: HashSet::new(),
             dropped: Vec::new(),
             moved: Vec::new(),
+            looked: 0,
         };
         let mut lost = false;
         for _ in 0..LOOKS_AGAIN {

@@ -155,11 +155,18 @@ pub(super) fn read<E: From<io::Error>>(file: BorrowedFd<'_>, reader: Reader<'_, 
     Ok((stat, Read { hash: hash.finish_telling(size, blocks), stable, writers }))
 }
 
-/// Whether a change time is so near to now that another change could leave it the same.
-pub(super) fn is_racy(stat: &Stat) -> bool {
+/// A moment before a look, in nanoseconds since 1970.
+pub(super) fn before_look() -> i128 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_nanos());
+    now as i128
+}
+
+/// Whether a change time is so near to the look, which came after `before`, that another change could leave it the same,
+/// or that it was seen in the middle of one: the system sets what is changed and then the time. How long ago the look
+/// was by now tells nothing.
+pub(super) fn is_racy(stat: &Stat, before: i128) -> bool {
     let (seconds, nanos) = ctime(stat);
-    let age = now as i128 - (i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
+    let age = before - (i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
     age < RACY_NANOS
 }
 

@@ -66,6 +66,7 @@ impl Pass<'_, '_> {
         entry: BorrowedFd<'_>,
         hint: Hint,
     ) -> Result<Stored, SourceError> {
+        self.looked = content::before_look();
         let stat = beneath::stat(entry)?;
         let kind = self.preserve.require_kind(stat.st_mode)?;
         let stored = if kind == ObjectKind::File {
@@ -76,7 +77,7 @@ impl Pass<'_, '_> {
             if old.as_ref().is_none_or(|old| old.meta != meta) || hint == Hint::Force {
                 self.batch.node(oid, &meta, Content::Keep)?;
             }
-            stored(oid, key, meta, &stat, None)
+            stored(oid, key, meta, &stat, None, self.looked)
         };
         if hint == Hint::Force {
             self.batch.relink(stored.oid);
@@ -109,7 +110,7 @@ impl Pass<'_, '_> {
                 self.batch.node(oid, &meta, Content::Keep)?;
             }
             let was_racy = old.as_ref().is_some_and(|old| old.racy);
-            let now = stored(oid, key, meta, stat, old.and_then(|old| old.hash));
+            let now = stored(oid, key, meta, stat, old.and_then(|old| old.hash), self.looked);
             // The content was not read again: it is as doubtful as before.
             return Ok(Stored { racy: now.racy || was_racy, ..now });
         }
@@ -141,14 +142,14 @@ impl Pass<'_, '_> {
             // What will be copied is read then: there is nothing yet that could be doubted.
             self.index.note_written(oid, false)?;
             self.note_hot(oid, &key, stat, content::has_writers(file.as_fd()), false);
-            return Ok(stored(oid, key, meta, stat, None));
+            return Ok(stored(oid, key, meta, stat, None, self.looked));
         }
         let oid = old.as_ref().map_or_else(|| self.index.assign(), |old| old.oid);
         let (meta, stat, read) = self.copy(oid, old.as_ref(), file.as_fd(), hint)?;
         let hash = read.stable.then_some(read.hash);
         let moved = hash.is_none() || old.is_none_or(|old| old.hash != hash || old.meta.mtime != meta.mtime);
         self.note_reading(oid, &key, &stat, read.writers, moved)?;
-        Ok(stored(oid, key, meta, &stat, hash))
+        Ok(stored(oid, key, meta, &stat, hash, self.looked))
     }
 
     /// Writes the content to the batch, unless it is what was written before.
@@ -225,14 +226,24 @@ fn is_believed(stored: &Stored, hint: Hint) -> bool {
     }
 }
 
-fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>) -> Stored {
+fn stored(oid: Oid, key: Key, meta: Meta, stat: &Stat, hash: Option<[u8; 32]>, before: i128) -> Stored {
     // A directory's entries are named by events; only its own attributes hang on its times.
-    Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat), links: stat.st_nlink, hash }
+    Stored { oid, key, meta, ctime: ctime(stat), racy: is_racy(stat, before), links: stat.st_nlink, hash }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_a_look_took_makes_its_times_no_more_certain() {
+        let stat = rustix::fs::fstat(tempfile::tempfile().unwrap()).unwrap();
+        let changed = i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec);
+        std::thread::park_timeout(Duration::from_millis(30));
+        for (began, racy) in [(-1, true), (0, true), (19_000_000, true), (20_000_000, false)] {
+            assert_eq!(is_racy(&stat, changed + began), racy, "a look that began {began} ns after the change");
+        }
+    }
 
     #[test]
     fn times_from_the_tick_of_the_last_look_are_never_believed() {

@@ -257,7 +257,7 @@ impl Pass<'_, '_> {
         took: std::time::Duration,
         file: BorrowedFd<'_>,
     ) -> Result<Stored, SourceError> {
-        let oid = unread.oid;
+        let (oid, before) = (unread.oid, content::before_look());
         let stat = rustix::fs::fstat(file).map_err(io::Error::from)?;
         let stable = times(&stat) == rescan.times;
         if !rescan.tail {
@@ -276,7 +276,7 @@ impl Pass<'_, '_> {
             return Ok(unread);
         }
         let hash = self.index.signed_hash(oid, unread.meta.size)?;
-        Ok(Stored { racy: hash.is_none() || is_racy(&stat), hash, ..unread })
+        Ok(Stored { racy: hash.is_none() || is_racy(&stat, before), hash, ..unread })
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct Pass<'a, 's> {
     pub dropped: Vec<Oid>,
     /// Directories that got another place.
     pub moved: Vec<Oid>,
+    /// When the last look at an object began, in nanoseconds since 1970.
+    pub looked: i128,
 }
 
 impl Pass<'_, '_> {

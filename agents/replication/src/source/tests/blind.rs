@@ -20,8 +20,7 @@ const SOON: Duration = Duration::from_secs(20);
 pub const PAGE: usize = 4096;
 
 pub fn open(lab: &Lab) -> Source {
-    let source = lab.open();
-    lab.pin(&source);
+    let source = lab.open_followed();
     barrier(&source);
     source
 }

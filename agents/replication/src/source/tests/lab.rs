@@ -3,7 +3,7 @@
 use super::disk::Disk;
 use crate::{
     capture::Tuning,
-    index::Snapshot,
+    index::{Index, Snapshot},
     message::Message,
     meta::{ObjectKind, Oid},
     preserve::Preserve,
@@ -104,6 +104,17 @@ impl Lab {
     pub fn pin(&self, source: &Source) {
         let mut status = source.shared().lock();
         status.pins.insert("replica".into(), 0);
+    }
+
+    /// As `open`, with a target that follows from the beginning: all content is read.
+    pub fn open_followed(&self) -> Source {
+        fs::create_dir_all(&self.config.state).unwrap();
+        let index = Index::open(&self.config.state.join("source.db")).unwrap();
+        index.begin().unwrap();
+        index.set_target("replica", Some(Mark::default())).unwrap();
+        index.commit().unwrap();
+        drop(index);
+        self.open()
     }
 
     /// Applies all spooled batches to nothing, checks each, and lists what differs from the index then.

@@ -1,6 +1,7 @@
 //! Mounts inside a root: what they cover is neither replicated nor deleted.
 
 use super::{
+    blind::open,
     disk::{run, unmount},
     lab::{Lab, barrier, differences, eventually, real},
     skip::{is_root, skip},
@@ -37,13 +38,6 @@ fn may_mount() -> bool {
         skip("needs root, to mount something");
     }
     is_root()
-}
-
-fn open(lab: &Lab) -> Source {
-    let source = lab.open();
-    lab.pin(&source);
-    barrier(&source);
-    source
 }
 
 fn mounts(source: &Source) -> Vec<String> {

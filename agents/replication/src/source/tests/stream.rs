@@ -147,7 +147,9 @@ impl Pair {
 
     pub fn assert_equal(&self, source: &Source) {
         let found = self.compared(source);
-        assert_eq!((found.differences, found.unreadable), (0, 0), "{:#?}", found.listed);
+        let captured = differences(&self.lab.indexed(), &real(&self.lab.root()), false);
+        let told = (found.differences, found.unreadable, captured.len());
+        assert_eq!(told, (0, 0, 0), "{:#?}, and in the index {captured:#?}", found.listed);
         let (ours, theirs) = (real(&self.lab.root()), real(&self.replica()));
         assert_eq!(differences(&theirs, &ours, true), Vec::<String>::new());
     }
