@@ -12,7 +12,7 @@ fn several_roots_are_followed_and_compared_each_alone() -> Result<()> {
         return Ok(());
     }
     let fleet = Fleet::builder().start()?;
-    let manifest = fleet.scenario_manifest(SCENARIO, &["data", "queue"], "")?;
+    let manifest = fleet.scenario_manifest(SCENARIO, &["data", "queue"], "  replication: {specials: replicate}\n")?;
     let queue = format!("{{name: queue, path: {}", fleet.root("mx1", "queue").display());
     fleet.write_manifest("files.yaml", &manifest.replace(&queue, &format!("{queue}, exclude: [\"tmp/**\"]")))?;
     Tree::of_every_kind(&fleet.root("mx1", "data").join("kinds"))?;
