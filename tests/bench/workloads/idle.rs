@@ -14,8 +14,8 @@ use std::{
 };
 
 const FILES: u64 = 1_000_000;
-/// What the first copy set in motion is over after this.
-const CALM: Duration = Duration::from_secs(30);
+/// What was written lately is looked at for ten minutes; what the first copy set in motion is over after this.
+const CALM: Duration = Duration::from_secs(660);
 const TIME: Duration = Duration::from_secs(120);
 const TIME_MIN: Duration = Duration::from_secs(10);
 
