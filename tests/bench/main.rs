@@ -1,58 +1,45 @@
-//! Measures the data path, and the reading of manifests, beside what people use today: `cargo xtask bench [--quick] [PART...]`.
+//! Measures the data path, and the reading of manifests, beside what people use today: `cargo xtask bench [NAME...]`.
 //!
-//! Real processes, real TLS, loopback, one file system. Every number of one table comes from one run on one machine;
-//! only ratios mean anything elsewhere.
+//! Real processes, real TLS, loopback, one file system. A controller and two agents are started as a user would: join by
+//! token, `standin apply`. Every workload gives each side a tree of the same content in a new directory, runs the sides
+//! in turn, compares both trees of each at the end, and sets the medians beside each other. Only ratios mean anything on
+//! another machine.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod catch_up;
-mod contestant;
-mod cpu;
-mod first_copy;
-mod latency;
-mod others;
-mod ours;
+mod arrival;
+mod change_set;
+mod contest;
+mod lag;
+mod machine;
+mod measure;
+mod options;
+mod place;
+mod processes;
 mod report;
-mod size;
+mod sides;
+mod table;
 mod trees;
-mod validate;
+mod workloads;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use contest::Bench;
+use options::Options;
 use report::Report;
-use size::Size;
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-type Part = fn(&Size, &mut Report) -> Result<()>;
-
-/// In the order in which they run.
-const PARTS: &[(&str, Part)] = &[
-    ("latency", latency::measure),
-    ("first-copy", first_copy::measure),
-    ("catch-up", catch_up::measure),
-    ("validate", validate::measure),
-];
-
-fn main() -> Result<()> {
-    let (mut size, mut json, mut chosen) = (Size::full(), None, Vec::new());
-    let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--quick" => size = Size::quick(),
-            "--json" => json = arguments.next().map(PathBuf::from),
-            part if names.contains(&part) => chosen.push(argument),
-            other => bail!("no such part: {other}; there are {}", names.join(", ")),
+fn main() -> Result<ExitCode> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let bench = Bench::new(&options)?;
+    let mut report = Report::new(&options, machine::facts(bench.directory())?);
+    for workload in workloads::ALL.iter().filter(|workload| options.chooses(workload.name)) {
+        eprintln!("{}: {}", workload.name, (workload.title)(options.scale));
+        let rounds = bench.run(workload)?;
+        report.add(workload, &rounds);
+        if let Some(out) = &options.out {
+            report.write(out)?; // after each: a later one that fails loses nothing
         }
     }
-    let mut report = Report::default();
-    for (name, part) in PARTS {
-        if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
-            part(&size, &mut report)?;
-            if let Some(path) = &json {
-                report.write(path)?; // after each part: a later one that fails loses nothing
-            }
-        }
-    }
-    println!("\n{}", report.tables());
-    Ok(())
+    println!("{}", report.text());
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

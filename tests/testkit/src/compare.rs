@@ -26,9 +26,15 @@ pub fn assert_equal(a: &Path, b: &Path) -> Result<()> {
 }
 
 fn one_way(from: &Path, to: &Path) -> Result<Vec<String>> {
+    // Times are compared to the nanosecond, which rsync does not do by itself.
+    rsync_differences(from, to, &["-aHAX", "--modify-window=-1"])
+}
+
+/// What rsync with these flags would do to make the content of `to` that of `from`; it reads all of both.
+pub fn rsync_differences(from: &Path, to: &Path, flags: &[&str]) -> Result<Vec<String>> {
     let output = Command::new("rsync")
-        .args(["-aHAXn", "--delete", "--checksum", "--itemize-changes", "--exclude=/.standin/"])
-        .arg("--modify-window=-1") // times are compared to the nanosecond, which rsync does not do by itself
+        .args(flags)
+        .args(["--dry-run", "--delete", "--checksum", "--itemize-changes", "--exclude=/.standin/"])
         .arg(from.join("")) // the slash at the end means its content
         .arg(to.join(""))
         .output()?;

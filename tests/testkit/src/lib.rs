@@ -20,7 +20,7 @@ mod wait;
 mod writer;
 
 pub use binary::standin;
-pub use compare::{assert_equal, rsync_equal};
+pub use compare::{assert_equal, rsync_differences, rsync_equal};
 pub use daemon::Daemon;
 pub use fleet::{Builder, Fleet};
 pub use relay::Relay;

@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test [--quick]   every test this machine can run; --quick: unit tests, laws and tidy only
-cargo xtask bench [--quick] [PART...]  beside rsync, lsyncd, cp and check-jsonschema; writes target/bench.json
+cargo xtask bench [NAME...]  speed and cost beside rsync, lsyncd, Syncthing and cp; writes target/bench.json
+    --runs N, --scale 0.001..1, --binary PATH, --dir DIR, --sides rsync,..., --out FILE
 cargo xtask fuzz [--seconds N] [--seed S]  manifests nobody would write: no panic, none over 2 s
 cargo xtask ci               all that has to pass before a change is merged (.ci/run)
 cargo xtask fmt              format everything

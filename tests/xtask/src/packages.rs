@@ -18,9 +18,21 @@ const PACKAGES: &[(&str, &str)] = &[
     ("tar", "tar"),
 ];
 
+/// What `cargo xtask bench` measures ours beside. A side whose program is missing is left out.
+const PEERS: &[(&str, &str)] =
+    &[("rsync", "rsync"), ("lsyncd", "lsyncd"), ("syncthing", "syncthing"), ("findmnt", "util-linux")];
+
 /// Installs what is missing when we may; otherwise says what tests will miss.
 pub fn ensure() {
-    let missing: Vec<_> = PACKAGES.iter().filter(|(program, _)| !is_there(program)).collect();
+    ensure_all(PACKAGES, "some tests will be skipped");
+}
+
+pub fn ensure_peers() {
+    ensure_all(PEERS, "some sides will not be measured");
+}
+
+fn ensure_all(programs: &[(&str, &str)], or_else: &str) {
+    let missing: Vec<_> = programs.iter().filter(|(program, _)| !is_there(program)).collect();
     if missing.is_empty() {
         return;
     }
@@ -28,7 +40,7 @@ pub fn ensure() {
     packages.dedup();
     let names = packages.join(" ");
     if !may_install() {
-        println!("some tests will be skipped: as root on Debian, `apt-get install {names}` brings what they use");
+        println!("{or_else}: as root on Debian, `apt-get install {names}` brings what they use");
         return;
     }
     println!("installing {names}");
@@ -36,7 +48,7 @@ pub fn ensure() {
     install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]);
     let installed = succeeds(command("apt-get").arg("update")) && succeeds(install.args(&packages));
     if !installed {
-        println!("they could not be installed; some tests will be skipped");
+        println!("they could not be installed; {or_else}");
     }
 }
 
