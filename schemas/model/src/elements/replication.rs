@@ -43,6 +43,13 @@ impl Default for Replication {
     }
 }
 
+impl Replication {
+    /// What both ends of a stream have to be told alike; how fast it goes is the source's affair.
+    pub fn fidelity(&self) -> Self {
+        Self { preserve: self.preserve.clone(), specials: self.specials, ..Self::default() }
+    }
+}
+
 /// A limit, and when it counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
