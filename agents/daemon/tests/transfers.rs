@@ -57,7 +57,7 @@ async fn limits_and_compression_change_while_a_stream_goes_on() {
     assert!(wire * 10 < raw, "{wire} bytes for {raw}");
 
     let limits = vec![BandwidthLimit { limit: Rate::mbit(8), window: None }];
-    let plain = Replication { bandwidth: limits, compression: Compression::None };
+    let plain = Replication { bandwidth: limits, compression: Compression::None, ..Replication::default() };
     pair.controller.change("mx1", |given| given.replication = plain);
     let limited = |status: &AssignmentStatus| {
         let bandwidth = out(status, "dublin").and_then(|stream| stream.bandwidth.clone());
@@ -129,6 +129,7 @@ async fn a_target_that_never_reads_does_not_hold_up_another() {
         address: listener.local_addr().unwrap().to_string(),
         epoch: Epoch(1),
         set_aside: None,
+        lossy: Default::default(),
     };
     let config = tls::server_config(&identity, ClientCertificate::Required).unwrap();
     let deaf = tokio::spawn(deaf(listener, config));
