@@ -27,6 +27,7 @@ fn hello() -> StreamHello {
         target: "dublin".into(),
         epoch: Epoch(1),
         replication: model::elements::replication::Replication::default(),
+        features: Vec::new(),
     }
 }
 
@@ -84,6 +85,10 @@ async fn only_the_key_of_the_stream_gets_in_and_only_with_its_greeting() {
     let status = pair.controller.until("mx2", "unmoved", |s| s.epoch == Epoch(1)).await;
     assert_eq!((status.role, status.problem), (Role::Standby, None));
     assert_eq!(say(&pair, &own, &hello()).await, Some(StreamAnswer::Accepted));
+    // An older source offers nothing and is told nothing of it; of what a newer one offers, the known part is taken.
+    let newer = StreamHello { features: vec!["levitation".into(), "zstd".into()], ..hello() };
+    let with = StreamAnswer::AcceptedWith { features: vec!["zstd".into()] };
+    assert_eq!(say(&pair, &own, &newer).await, Some(with));
     pair.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! YAML as people would write it, with a comment behind each value where it is wanted.
 
 use crate::canonical::{Origin, Part};
+use model::units::{Period, Rate, Size};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -108,7 +109,7 @@ fn is_quantity(text: &str) -> bool {
     let starts = text.starts_with(|c: char| c.is_ascii_digit());
     starts
         && !number_like
-        && (text.parse::<model::units::Size>().is_ok() || text.parse::<model::units::Period>().is_ok())
+        && (text.parse::<Size>().is_ok() || text.parse::<Period>().is_ok() || text.parse::<Rate>().is_ok())
 }
 
 fn is_address(text: &str) -> bool {

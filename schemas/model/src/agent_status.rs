@@ -6,6 +6,7 @@ use crate::{
     mark::{Epoch, Mark},
     names::{HostName, MemberName, RootName, ScenarioName},
     time::Timestamp,
+    units::Rate,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -199,6 +200,42 @@ pub struct OutStatus {
     /// Bytes captured and not yet durable at the target; `None` is unknown.
     pub unsent_bytes: Option<u64>,
     pub progress: Option<Progress>,
+    /// What may be sent now; an older agent does not say.
+    pub bandwidth: Option<BandwidthStatus>,
+    /// Since the link was begun; an older agent does not count it.
+    pub sent: Option<Sent>,
+}
+
+/// Which bandwidth limit is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BandwidthStatus {
+    /// `None` is no limit.
+    pub limit: Option<Rate>,
+    /// When another one comes into force, in words: `18:00 Europe/Berlin`, or `mon 08:00 Europe/Berlin` on another day.
+    pub until: Option<String>,
+    /// Why the limits cannot be gone by as they are written, in words.
+    pub problem: Option<String>,
+}
+
+impl BandwidthStatus {
+    /// Such as `limit 50Mbit/s until 18:00 Europe/Berlin`.
+    pub fn in_words(&self) -> String {
+        let limit = self.limit.map_or_else(|| "no limit".to_owned(), |limit| format!("limit {limit}"));
+        let until = self.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+        let problem = self.problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default();
+        format!("{limit}{until}{problem}")
+    }
+}
+
+/// What an outgoing link has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Sent {
+    /// Before compression.
+    pub raw_bytes: u64,
+    /// On the wire: compressed, encrypted and framed.
+    pub wire_bytes: u64,
 }
 
 /// How a link stands.

@@ -60,7 +60,7 @@ pub struct ScenarioSpec {
     pub replicas: Vec<Replica>,
     /// How changes are carried to the replicas, and what of them.
     #[serde(default)]
-    #[schemars(example = serde_json::json!({"specials": "replicate"}))]
+    #[schemars(example = serde_json::json!({"bandwidth": [{"limit": "50Mbit/s"}]}))]
     pub replication: Replication,
     /// How the two sides are made equal.
     #[serde(default)]

@@ -1,6 +1,5 @@
 //! Quantities as people write them. A bare number is refused rather than guessed at.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr, time::Duration};
 
 /// Why a text is not a quantity, and how to write it.
@@ -184,15 +183,16 @@ fn split_unit(text: &str) -> (&str, &str) {
 
 macro_rules! written_as_text {
     ($type:ident, $pattern:literal, $example:literal, $description:literal) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
 
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(<D::Error as serde::de::Error>::custom)
             }
         }
 
@@ -209,6 +209,13 @@ macro_rules! written_as_text {
         }
     };
 }
+
+// After the macro that both use.
+mod rate;
+mod time_of_day;
+
+pub use rate::Rate;
+pub use time_of_day::TimeOfDay;
 
 written_as_text!(
     Size,

@@ -1,7 +1,7 @@
 //! What the controller shows: status with conditions, runs, events. Written by it alone, read by people and tools.
 
 use crate::{
-    agent_status::{Lag, Progress},
+    agent_status::{BandwidthStatus, Lag, Progress, Sent},
     errand::Comparison,
     ledger::Role,
     mark::{Epoch, Mark},
@@ -101,6 +101,12 @@ pub struct MemberView {
     pub lag: Option<Lag>,
     pub synced: Option<Mark>,
     pub unsent_bytes: Option<u64>,
+    /// What may be sent to it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<BandwidthStatus>,
+    /// What was sent to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
     pub spool_bytes: Option<u64>,
     pub spool_limit: Option<u64>,
     pub files: Option<u64>,

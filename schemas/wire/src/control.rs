@@ -65,6 +65,9 @@ pub struct StreamHello {
     /// What the source was told of how changes are carried; an older one says nothing, and does as is usual.
     #[serde(default)]
     pub replication: Replication,
+    /// What the source can do beyond the protocol, such as `zstd`; an older one does not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
 }
 
 /// The target's answer.
@@ -73,6 +76,9 @@ pub struct StreamHello {
 pub enum StreamAnswer {
     /// Data frames may follow.
     Accepted,
+    /// As `Accepted`; these of the features that were offered may be used. Only said to a source that offered some: an
+    /// older one would not understand it.
+    AcceptedWith { features: Vec<String> },
     /// `epoch` is the target's own. A source that hears a higher one fences itself; nobody is ever promoted by it.
     Refused { reason: String, epoch: Epoch },
 }

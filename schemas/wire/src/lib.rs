@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod api;
+pub mod compression;
 pub mod control;
 mod digest;
 pub mod frame;

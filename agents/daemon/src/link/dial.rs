@@ -1,14 +1,15 @@
 //! The outgoing end of a stream: dials the target, follows, and dials again when the link is lost.
 
 use super::{
-    GREETING_BYTES_MAX, HANDSHAKE_DEADLINE,
-    pump::{FramePeer, Pump, UNTAKEN_MAX},
+    GREETING_BYTES_MAX, HANDSHAKE_DEADLINE, bandwidth,
+    outflow::Outflow,
+    pump::{Coding, FramePeer, Pump, UNTAKEN_MAX},
     session,
 };
 use crate::{
     agent::{Context, lock},
     backoff::Backoff,
-    net,
+    clock, net,
     part::Part,
     text,
 };
@@ -38,6 +39,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use wire::{
+    compression::{FEATURE_ZSTD, Squeezer},
     control::{self, ControlError, PROTOCOL, StreamAnswer, StreamHello},
     frame::{FrameError, FrameReader, FrameWriter, PAYLOAD_BYTES_MAX},
     tls::{self, Expected, TlsError},
@@ -59,6 +61,8 @@ pub enum DialError {
     Tls(#[from] TlsError),
     #[error("the greeting did not travel")]
     Control(#[from] ControlError),
+    #[error("the connection cannot be set up")]
+    Setup(#[from] io::Error),
     #[error("refused: {reason}")]
     Refused { reason: String, epoch: Epoch },
 }
@@ -75,12 +79,14 @@ pub async fn open(
     scenario: &ScenarioName,
     stream: &Stream,
     replication: &Replication,
+    outflow: &Arc<Outflow>,
 ) -> Result<(FramePeer, Pump), DialError> {
     let key = stream.peer_key.as_deref().ok_or_else(|| DialError::NotJoined(stream.peer_host.clone()))?;
     let connected = net::connect(&stream.address, HANDSHAKE_DEADLINE, UNTAKEN_MAX).await;
     let socket = connected.map_err(|source| DialError::Connect { address: stream.address.clone(), source })?;
     let silent = |_| DialError::Silent(stream.address.clone());
     let expected = Expected::Agent { host: &stream.peer_host, key };
+    let socket = outflow.connected(socket)?;
     let secured = timeout(HANDSHAKE_DEADLINE, tls::connect(&context.credentials.client(), socket, expected)).await;
     let (read, write) = tokio::io::split(secured.map_err(silent)??.0);
     let (mut reader, mut writer) = (FrameReader::new(read, GREETING_BYTES_MAX), FrameWriter::new(write));
@@ -90,19 +96,22 @@ pub async fn open(
         source: stream.source.clone(),
         target: stream.target.clone(),
         epoch: stream.epoch,
-        replication: replication.clone(),
+        replication: replication.fidelity(),
+        features: vec![FEATURE_ZSTD.to_owned()],
     };
     let greeting = async {
         control::send(&mut writer, &hello).await?;
         control::receive(&mut reader).await
     };
-    match timeout(HANDSHAKE_DEADLINE, greeting).await.map_err(silent)?? {
-        StreamAnswer::Accepted => {
-            reader.set_limit(PAYLOAD_BYTES_MAX);
-            Ok(Pump::start(reader, writer))
-        }
-        StreamAnswer::Refused { reason, epoch } => Err(DialError::Refused { reason, epoch }),
-    }
+    let features = match timeout(HANDSHAKE_DEADLINE, greeting).await.map_err(silent)?? {
+        StreamAnswer::Accepted => Vec::new(),
+        StreamAnswer::AcceptedWith { features } => features,
+        StreamAnswer::Refused { reason, epoch } => return Err(DialError::Refused { reason, epoch }),
+    };
+    reader.set_limit(PAYLOAD_BYTES_MAX);
+    let agreed = features.iter().any(|feature| feature == FEATURE_ZSTD);
+    let squeezer = agreed.then(Squeezer::new).transpose()?;
+    Ok(Pump::start(reader, writer, Coding { squeezer, outflow: Some(Arc::clone(outflow)), ..Coding::default() }))
 }
 
 /// What an outgoing link works with.
@@ -113,14 +122,20 @@ pub struct Line {
     pub stream: Stream,
     pub source: Source,
     pub synchronization: Synchronization,
+    /// As it was when the link was begun; `adjust` tells it of changes.
     pub replication: Replication,
     /// What the target's roots may be without, in the order of the source's roots.
     pub lossy: Vec<BTreeSet<Loss>>,
 }
 
+/// How often it is looked which bandwidth limit is in force.
+const LIMIT_EVERY: Duration = Duration::from_secs(1);
+
 /// One outgoing stream, kept up until it is closed.
 pub struct OutLink {
     pub line: Line,
+    replication: watch::Sender<Replication>,
+    outflow: Arc<Outflow>,
     status: Mutex<OutStatus>,
     /// How many full synchronizations were asked for, and how many of them are done.
     wanted: watch::Sender<u64>,
@@ -134,6 +149,8 @@ impl OutLink {
     pub fn start(line: Line, part: Weak<Part>) -> Arc<Self> {
         let status = OutStatus { target: line.stream.target.clone(), ..OutStatus::default() };
         let link = Arc::new(Self {
+            replication: watch::Sender::new(line.replication.clone()),
+            outflow: Outflow::new(&line.replication),
             line,
             status: Mutex::new(status),
             wanted: watch::Sender::new(0),
@@ -141,8 +158,46 @@ impl OutLink {
             stop: CancellationToken::new(),
             task: Mutex::default(),
         });
-        *lock(&link.task) = Some(tokio::spawn(Arc::clone(&link).keep(part)));
+        link.go_by_rules();
+        *lock(&link.task) = Some(tokio::spawn(Arc::clone(&link).run(part)));
         link
+    }
+
+    /// Goes by other limits, and compresses or not, from now on.
+    pub fn adjust(&self, replication: &Replication) {
+        self.replication.send_if_modified(|before| {
+            let changed = before != replication;
+            if changed {
+                *before = replication.clone();
+            }
+            changed
+        });
+    }
+
+    async fn run(self: Arc<Self>, part: Weak<Part>) {
+        tokio::select! {
+            () = Arc::clone(&self).keep(part) => {}
+            () = self.keep_rules() => {}
+        }
+    }
+
+    async fn keep_rules(&self) {
+        let mut replication = self.replication.subscribe();
+        loop {
+            self.go_by_rules();
+            let _ = timeout(LIMIT_EVERY, replication.changed()).await;
+        }
+    }
+
+    /// Looks at the clock and at what is wanted, and has that obeyed.
+    fn go_by_rules(&self) {
+        let replication = self.replication.borrow().clone();
+        let now = i64::try_from(clock::now().0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let now = now.unwrap_or(jiff::Timestamp::MAX);
+        let bandwidth = bandwidth::in_force(&replication.bandwidth, now);
+        self.outflow.set_compression(replication.compression);
+        self.outflow.set_limit(bandwidth.limit);
+        lock(&self.status).bandwidth = Some(bandwidth);
     }
 
     /// Ends the session and waits for its thread.
@@ -155,7 +210,7 @@ impl OutLink {
     }
 
     pub fn status(&self) -> OutStatus {
-        lock(&self.status).clone()
+        OutStatus { sent: Some(self.outflow.sent()), ..lock(&self.status).clone() }
     }
 
     /// Compares and copies everything anew; returns once the target holds all of it and follows again.
@@ -172,7 +227,7 @@ impl OutLink {
             let began = Instant::now();
             let opened = tokio::select! {
                 () = self.stop.cancelled() => break,
-                opened = open(&self.line.context, &self.line.scenario, &self.line.stream, &self.line.replication) => opened,
+                opened = self.open() => opened,
             };
             let again_now = match opened {
                 Ok((peer, pump)) => self.follow(peer, pump).await,
@@ -193,6 +248,11 @@ impl OutLink {
             }
         }
         self.lost(String::new());
+    }
+
+    async fn open(&self) -> Result<(FramePeer, Pump), DialError> {
+        let line = &self.line;
+        open(&line.context, &line.scenario, &line.stream, &line.replication, &self.outflow).await
     }
 
     /// Follows until the session ends; true when it ended because a full synchronization was asked for.

@@ -101,6 +101,7 @@ mod tests {
             target: "dublin".into(),
             epoch: Epoch(5),
             replication: Replication::default(),
+            features: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     GREETING_BYTES_MAX, HANDSHAKE_DEADLINE, greet,
     greet::Verdict,
-    pump::{Pump, UNTAKEN_MAX},
+    pump::{Coding, Pump, UNTAKEN_MAX},
     session,
 };
 use crate::{
@@ -27,6 +27,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::{
+    compression::{Expander, FEATURE_ZSTD},
     control::{self, StreamAnswer, StreamHello},
     frame::{FrameReader, FrameWriter, PAYLOAD_BYTES_MAX},
     identity::Peer,
@@ -137,6 +138,8 @@ impl Drop for Counted {
 struct Greeted {
     scenario: ScenarioName,
     stream: Stream,
+    /// Of what the source offered, what is known here.
+    features: Vec<String>,
     reader: Reader,
     writer: Writer,
     _counted: Counted,
@@ -159,12 +162,19 @@ async fn greeted(
     let hello = hello.map_err(|_| "no greeting in time")?.map_err(|e| text::chain(&e))?;
     reader.set_limit(PAYLOAD_BYTES_MAX);
     match decide(agent, &hello, &peer).await {
-        Ok(stream) => Ok(Greeted { scenario: hello.scenario, stream, reader, writer, _counted }),
+        Ok(stream) => {
+            let features = known_features(&hello.features);
+            Ok(Greeted { scenario: hello.scenario, stream, features, reader, writer, _counted })
+        }
         Err((reason, epoch)) => {
             refuse(writer, reason.clone(), epoch).await?;
             Err(format!("stream {}>{} of {} refused: {reason}", hello.source, hello.target, hello.scenario))
         }
     }
+}
+
+fn known_features(offered: &[String]) -> Vec<String> {
+    offered.iter().find(|feature| *feature == FEATURE_ZSTD).cloned().into_iter().collect()
 }
 
 async fn decide(agent: &Arc<Agent>, hello: &StreamHello, peer: &Peer) -> Result<Stream, (String, Epoch)> {
@@ -200,8 +210,17 @@ impl Greeted {
             refuse(self.writer, reason.clone(), self.stream.epoch).await?;
             return Err(reason);
         };
-        answer(&mut self.writer, &StreamAnswer::Accepted).await?;
-        let (peer, pump) = Pump::start(self.reader, self.writer);
+        let expander = match self.features.is_empty() {
+            true => None,
+            false => Some(Expander::new(PAYLOAD_BYTES_MAX).map_err(|e| e.to_string())?),
+        };
+        if expander.is_some() {
+            self.reader.take_compressed();
+            answer(&mut self.writer, &StreamAnswer::AcceptedWith { features: self.features }).await?;
+        } else {
+            answer(&mut self.writer, &StreamAnswer::Accepted).await?;
+        }
+        let (peer, pump) = Pump::start(self.reader, self.writer, Coding { expander, ..Coding::default() });
         let target = admission.target.clone();
         let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| {
             replication::target::serve(&target, peer, stop)

@@ -4,6 +4,7 @@
 //! does not read makes the session wait in `send`. Keep-alive frames make a healthy link never silent, so that silence
 //! means the peer is gone.
 
+use super::outflow::Outflow;
 use replication::{
     message::Message,
     peer::{Peer, PeerError},
@@ -20,7 +21,10 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use wire::frame::{Frame, FrameError, FrameReader, FrameWriter, TYPE_DATA_FIRST};
+use wire::{
+    compression::{Expander, Squeezer},
+    frame::{Frame, FrameError, FrameReader, FrameWriter, TYPE_DATA_FIRST},
+};
 
 /// Frames waiting in each direction: at most 16 MiB each way, since a payload has at most 1 MiB.
 pub const FRAMES_WAITING_MAX: usize = 16;
@@ -41,16 +45,65 @@ struct Pace {
     keep_alive_every: Duration,
     /// A peer that has sent nothing for so long is gone.
     idle: Duration,
+    /// A frame that takes longer from its first byte to its last is no slow line.
+    frame: Duration,
     /// See `UNTAKEN_MAX`.
     write: Duration,
 }
 
-const PACE: Pace = Pace { keep_alive_every: Duration::from_secs(2), idle: Duration::from_secs(15), write: UNTAKEN_MAX };
+const PACE: Pace = Pace {
+    keep_alive_every: Duration::from_secs(2),
+    idle: Duration::from_secs(15),
+    frame: UNTAKEN_MAX,
+    write: UNTAKEN_MAX,
+};
+
+/// How the messages of a link travel beyond their encoding. Left out, they travel as they are.
+#[derive(Default)]
+pub struct Coding {
+    /// Compresses what is sent, where the other end expects that.
+    pub squeezer: Option<Squeezer>,
+    /// Expands what comes, where the other end was told that this is possible.
+    pub expander: Option<Expander>,
+    /// Of an outgoing link.
+    pub outflow: Option<Arc<Outflow>>,
+}
+
+/// A message on its way out.
+struct Outgoing {
+    kind: u16,
+    compressed: bool,
+    body: Vec<u8>,
+}
+
+impl Coding {
+    /// Compresses on the thread of the session, where it takes no time from other links.
+    fn outgoing(&mut self, message: &Message) -> Outgoing {
+        let (kind, body) = (message.kind(), message.encode());
+        if let Some(outflow) = &self.outflow {
+            outflow.count_raw(body.len());
+        }
+        let object = if let Message::Data { oid, .. } = message { Some(oid.0) } else { None };
+        let wanted = self.outflow.as_ref().is_none_or(|outflow| outflow.compresses());
+        let squeezed = self.squeezer.as_mut().filter(|_| wanted).and_then(|squeezer| squeezer.squeeze(object, &body));
+        Outgoing { kind, compressed: squeezed.is_some(), body: squeezed.unwrap_or(body) }
+    }
+
+    fn incoming(&mut self, frame: Frame) -> Result<Message, PeerError> {
+        let undecodable = |e: &dyn std::fmt::Display| PeerError::Failed(format!("undecodable message: {e}"));
+        let body = match &mut self.expander {
+            Some(expander) if frame.compressed => expander.expand(&frame.payload).map_err(|e| undecodable(&e))?,
+            _ => frame.payload,
+        };
+        Message::decode(frame.kind, &body).map_err(|e| undecodable(&e))
+    }
+}
 
 /// A session's view of a link.
 pub struct FramePeer {
     runtime: Handle,
-    out: mpsc::Sender<(u16, Vec<u8>)>,
+    coding: Coding,
+    out: mpsc::Sender<Outgoing>,
     inbox: mpsc::Receiver<Frame>,
     problem: Arc<OnceLock<String>>,
 }
@@ -64,7 +117,7 @@ impl FramePeer {
 /// For session threads only: both calls block.
 impl Peer for FramePeer {
     fn send(&mut self, message: Message) -> Result<(), PeerError> {
-        self.out.blocking_send((message.kind(), message.encode())).map_err(|_| self.lost())
+        self.out.blocking_send(self.coding.outgoing(&message)).map_err(|_| self.lost())
     }
 
     fn receive(&mut self, wait: Duration) -> Result<Option<Message>, PeerError> {
@@ -82,8 +135,7 @@ impl Peer for FramePeer {
             }
         };
         let frame = frame.ok_or_else(|| self.lost())?;
-        let message = Message::decode(frame.kind, &frame.payload);
-        message.map(Some).map_err(|e| PeerError::Failed(format!("undecodable message: {e}")))
+        self.coding.incoming(frame).map(Some)
     }
 }
 
@@ -95,15 +147,15 @@ pub struct Pump {
 
 impl Pump {
     /// Starts carrying frames between the connection and the returned peer.
-    pub fn start<R, W>(reader: FrameReader<R>, writer: FrameWriter<W>) -> (FramePeer, Self)
+    pub fn start<R, W>(reader: FrameReader<R>, writer: FrameWriter<W>, coding: Coding) -> (FramePeer, Self)
     where
         R: AsyncRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
     {
-        Self::start_at(PACE, reader, writer)
+        Self::start_at(PACE, reader, writer, coding)
     }
 
-    fn start_at<R, W>(pace: Pace, reader: FrameReader<R>, writer: FrameWriter<W>) -> (FramePeer, Self)
+    fn start_at<R, W>(pace: Pace, reader: FrameReader<R>, writer: FrameWriter<W>, coding: Coding) -> (FramePeer, Self)
     where
         R: AsyncRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
@@ -130,7 +182,7 @@ impl Pump {
             }
             drop(outgoing);
         });
-        (FramePeer { runtime: Handle::current(), out, inbox, problem }, Self { reader, writer })
+        (FramePeer { runtime: Handle::current(), coding, out, inbox, problem }, Self { reader, writer })
     }
 
     /// Cuts the link at once; a session that waits in it gets an error.
@@ -160,8 +212,8 @@ async fn read_all<R: AsyncRead + Unpin>(
     incoming: &mpsc::Sender<Frame>,
 ) -> Result<(), String> {
     loop {
-        let frame = match timeout(pace.idle, reader.read()).await {
-            Err(_) => return Err(format!("nothing came from the peer for {:?}", pace.idle)),
+        let frame = match timeout(pace.frame, reader.read_within(Some(pace.idle))).await {
+            Err(_) => return Err(format!("a frame was not complete after {:?}", pace.frame)),
             Ok(Err(FrameError::Ended)) => return Ok(()),
             Ok(Err(e)) => return Err(crate::text::chain(&e)),
             Ok(Ok(frame)) => frame,
@@ -178,18 +230,25 @@ async fn read_all<R: AsyncRead + Unpin>(
 async fn write_all<W: AsyncWrite + Unpin>(
     pace: Pace,
     mut writer: FrameWriter<W>,
-    outgoing: &mut mpsc::Receiver<(u16, Vec<u8>)>,
+    outgoing: &mut mpsc::Receiver<Outgoing>,
 ) -> Result<(), String> {
     loop {
         match timeout(pace.keep_alive_every, outgoing.recv()).await {
             Err(_) => taken(pace, writer.write(TYPE_KEEP_ALIVE, &[])).await?,
             Ok(None) => return taken(pace, writer.shutdown()).await,
-            Ok(Some((kind, body))) => taken(pace, writer.write(kind, &body)).await?,
+            Ok(Some(message)) => taken(pace, write(&mut writer, &message)).await?,
         }
-        while let Ok((kind, body)) = outgoing.try_recv() {
-            taken(pace, writer.write(kind, &body)).await?;
+        while let Ok(message) = outgoing.try_recv() {
+            taken(pace, write(&mut writer, &message)).await?;
         }
         taken(pace, writer.flush()).await?;
+    }
+}
+
+async fn write<W: AsyncWrite + Unpin>(writer: &mut FrameWriter<W>, message: &Outgoing) -> Result<(), FrameError> {
+    match message.compressed {
+        true => writer.write_compressed(message.kind, &message.body).await,
+        false => writer.write(message.kind, &message.body).await,
     }
 }
 
@@ -202,140 +261,4 @@ async fn taken(pace: Pace, thing: impl Future<Output = Result<(), FrameError>>) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::Mark;
-    use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
-
-    type Halves = (FrameReader<ReadHalf<DuplexStream>>, FrameWriter<WriteHalf<DuplexStream>>);
-
-    fn framed(stream: DuplexStream) -> Halves {
-        let (read, write) = tokio::io::split(stream);
-        (FrameReader::new(read, 1 << 20), FrameWriter::new(write))
-    }
-
-    fn heartbeat(at: u64) -> Message {
-        Message::Heartbeat { at, mark: Mark::default() }
-    }
-
-    #[tokio::test]
-    async fn messages_arrive_in_order_and_the_end_is_seen_after_them() {
-        let (left, right) = tokio::io::duplex(1000);
-        let ((lr, lw), (rr, rw)) = (framed(left), framed(right));
-        let ((mut a, pump_a), (mut b, pump_b)) = (Pump::start(lr, lw), Pump::start(rr, rw));
-        let sending = tokio::task::spawn_blocking(move || (0..500).for_each(|n| a.send(heartbeat(n)).unwrap()));
-        let receiving = tokio::task::spawn_blocking(move || {
-            for n in 0..500 {
-                assert_eq!(b.receive(Duration::from_secs(10)).unwrap(), Some(heartbeat(n)));
-            }
-            assert_eq!(b.receive(Duration::from_secs(10)), Err(PeerError::Ended));
-        });
-        sending.await.unwrap();
-        tokio::join!(pump_a.finish(), async { receiving.await.unwrap() });
-        pump_b.finish().await;
-    }
-
-    #[tokio::test]
-    async fn a_peer_that_does_not_read_makes_the_session_wait_and_cutting_frees_it() {
-        let (left, _right) = tokio::io::duplex(100);
-        let (reader, writer) = framed(left);
-        let (mut peer, pump) = Pump::start(reader, writer);
-        let (sent, mut count) = mpsc::channel(1000);
-        let session = tokio::task::spawn_blocking(move || {
-            for n in 0.. {
-                if let Err(e) = peer.send(heartbeat(n)) {
-                    return e;
-                }
-                sent.blocking_send(n).unwrap();
-            }
-            unreachable!()
-        });
-        let mut last = 0;
-        while let Ok(Some(n)) = timeout(Duration::from_millis(300), count.recv()).await {
-            last = n;
-        }
-        assert!(last as usize <= FRAMES_WAITING_MAX + 4, "{last} messages were buffered");
-        pump.cut();
-        assert_eq!(session.await.unwrap(), PeerError::Ended);
-    }
-
-    const QUICK: Pace = Pace {
-        keep_alive_every: Duration::from_millis(20),
-        idle: Duration::from_millis(400),
-        write: Duration::from_millis(400),
-    };
-
-    #[tokio::test]
-    async fn silence_ends_a_link_and_keep_alives_prevent_it() {
-        let (left, right) = tokio::io::duplex(1000);
-        let (reader, writer) = framed(left);
-        let (mut peer, mut pump) = Pump::start_at(QUICK, reader, writer);
-        let (mut other, mut other_writer) = framed(right);
-        // Twice the idle time of keep-alives both ways: the link stands.
-        for _ in 0..40 {
-            assert_eq!(other.read().await.unwrap().kind, TYPE_KEEP_ALIVE);
-            other_writer.write(TYPE_KEEP_ALIVE, &[]).await.unwrap();
-            other_writer.flush().await.unwrap();
-        }
-        assert!(!pump.reader.is_finished());
-        (&mut pump.reader).await.unwrap();
-        let got = tokio::task::spawn_blocking(move || peer.receive(Duration::from_secs(10))).await.unwrap();
-        assert!(matches!(&got, Err(PeerError::Failed(why)) if why.contains("nothing came")), "{got:?}");
-    }
-
-    #[tokio::test]
-    async fn a_peer_that_never_reads_is_given_up() {
-        let (left, _right) = tokio::io::duplex(100);
-        let (reader, writer) = framed(left);
-        let pace = Pace { idle: Duration::from_secs(60), ..QUICK };
-        let (mut peer, _pump) = Pump::start_at(pace, reader, writer);
-        let session = move || (0..).find_map(|n| peer.send(heartbeat(n)).err()).unwrap();
-        let got = tokio::task::spawn_blocking(session).await.unwrap();
-        assert!(matches!(&got, PeerError::Failed(why) if why.contains("took nothing")), "{got:?}");
-    }
-
-    #[tokio::test]
-    async fn a_session_that_waits_to_send_is_freed_when_the_peer_falls_silent() {
-        let (left, _right) = tokio::io::duplex(100);
-        let (reader, writer) = framed(left);
-        let pace = Pace { write: UNTAKEN_MAX, ..QUICK };
-        let (mut peer, _pump) = Pump::start_at(pace, reader, writer);
-        let session = move || (0..).find_map(|n| peer.send(heartbeat(n)).err()).unwrap();
-        let freed = timeout(Duration::from_secs(60), tokio::task::spawn_blocking(session)).await;
-        let got = freed.expect("it waits for as long as a busy peer may take").unwrap();
-        assert!(matches!(&got, PeerError::Failed(why) if why.contains("nothing came")), "{got:?}");
-    }
-
-    #[tokio::test]
-    async fn a_peer_that_reads_slowly_and_steadily_keeps_the_link() {
-        let (left, right) = tokio::io::duplex(100);
-        let ((_, writer), (mut other, _other_writer)) = (framed(left), framed(right));
-        let pace = Pace { write: Duration::from_secs(2), ..QUICK };
-        let (out, mut outgoing) = mpsc::channel(FRAMES_WAITING_MAX);
-        for _ in 0..FRAMES_WAITING_MAX {
-            out.try_send((TYPE_DATA_FIRST, vec![7; 1000])).unwrap();
-        }
-        drop(out);
-        let writing = tokio::spawn(async move { write_all(pace, writer, &mut outgoing).await });
-        // All of them together take longer than the pace, each of them a tenth of it.
-        let mut ticks = tokio::time::interval(Duration::from_millis(200));
-        for frame in 0..FRAMES_WAITING_MAX {
-            ticks.tick().await;
-            let read = timeout(Duration::from_secs(60), other.read()).await.unwrap();
-            assert_eq!(read.map(|frame| frame.payload.len()).map_err(|e| e.to_string()), Ok(1000), "frame {frame}");
-        }
-        assert_eq!(writing.await.unwrap(), Ok(()));
-    }
-
-    #[tokio::test]
-    async fn frames_of_other_kinds_end_the_link() {
-        let (left, right) = tokio::io::duplex(1000);
-        let (reader, writer) = framed(left);
-        let (mut peer, _pump) = Pump::start(reader, writer);
-        let (_other, mut other_writer) = framed(right);
-        other_writer.write(wire::frame::TYPE_CONTROL, b"{}").await.unwrap();
-        other_writer.flush().await.unwrap();
-        let got = tokio::task::spawn_blocking(move || peer.receive(Duration::from_secs(10))).await.unwrap();
-        assert!(matches!(got, Err(PeerError::Failed(_))), "{got:?}");
-    }
-}
+mod tests;

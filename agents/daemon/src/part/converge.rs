@@ -244,6 +244,7 @@ impl Converging {
 
     fn dial(&self, moves: Move) {
         let mut state = lock(&self.part.state);
+        state.links.iter().for_each(|link| link.adjust(&state.assignment.replication));
         let Some(source) = state.open.source().cloned().filter(|_| moves.dial) else { return };
         let out = state.assignment.streams.iter().filter(|stream| stream.direction == Direction::Out);
         let missing = out.filter(|stream| !state.links.iter().any(|link| link.line.stream == **stream));

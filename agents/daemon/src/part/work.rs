@@ -10,6 +10,7 @@ use crate::{
     checks, errands,
     link::{
         dial::{self, Line, OutLink},
+        outflow::Outflow,
         session,
     },
     script::{Leftovers, Order, Outcome},
@@ -18,6 +19,7 @@ use crate::{
 use model::{
     ErrandId, ErrandOutcome, Role, RootName,
     agent_status::LinkState,
+    elements::replication::Replication,
     errand::{Comparison, DIFFERENCES_LISTED_MAX, ErrandResult, Work},
     units::Period,
 };
@@ -259,7 +261,9 @@ async fn compare(part: &Arc<Part>, id: &ErrandId, root: Option<RootName>) -> Res
 /// Compares over a connection of its own; the stream goes on beside it. Ended early, it leaves nothing behind.
 async fn compare_one(part: &Part, line: &Line, root: Option<RootName>) -> Result<Comparison, String> {
     let (stream, source, lossy) = (&line.stream, line.source.clone(), line.lossy.clone());
-    let opened = dial::open(&part.context, &part.scenario, stream, &line.replication).await;
+    // A comparison sends a few bytes: no limit is of use.
+    let outflow = Outflow::new(&Replication::default());
+    let opened = dial::open(&part.context, &part.scenario, stream, &line.replication, &outflow).await;
     let (peer, pump) = opened.map_err(|e| text::chain(&e))?;
     let target = stream.target.clone();
     let work = move |peer: &mut dyn replication::peer::Peer, stop: &AtomicBool| {

@@ -43,6 +43,7 @@ pub fn scenario(item: &StoredScenario, events: &[EventView], clock: &Clock, styl
     }
     page.section("Conditions", &conditions(&status.conditions, clock));
     page.section("Members", &members(status));
+    page.section("Bandwidth", &bandwidth(status));
     page.section("Roots", &roots(item));
     page.section("Redirection", &redirection(item));
     page.section("Not kept", &not_kept(status));
@@ -126,6 +127,20 @@ fn members(status: &ScenarioView) -> Table {
             if active { Cell::or_unknown(member.bytes.map(amount::bytes)) } else { Cell::none() },
             if active { Cell::or_unknown(member.capture.clone()) } else { Cell::none() },
         ]);
+    }
+    table
+}
+
+/// What may be sent to each member now, and what was.
+fn bandwidth(status: &ScenarioView) -> Table {
+    let mut table = table();
+    for member in status.members.iter().filter(|member| member.role != Role::Active) {
+        let Some(bandwidth) = &member.bandwidth else { continue };
+        if bandwidth.limit.is_none() && bandwidth.until.is_none() && member.sent.is_none() {
+            continue;
+        }
+        let sent = member.sent.map(super::lists::sent_in_words).unwrap_or_default();
+        table.row(vec![format!("to {}", member.name).into(), bandwidth.in_words().into(), sent.into()]);
     }
     table
 }

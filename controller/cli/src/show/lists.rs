@@ -3,6 +3,7 @@
 use crate::output::{Cell, Clock, Table, Tone, amount, style::tone_of_health};
 use model::{
     Role, Timestamp,
+    agent_status::Sent,
     view::{EventView, Health, MemberView, RunState, RunView, ScenarioState, ScenarioView},
 };
 use wire::api::{StoredHost, StoredScenario};
@@ -41,8 +42,10 @@ fn first_cells(item: &StoredScenario) -> Vec<Cell> {
 
 /// One row for each member that is not active.
 fn scenarios_wide(items: &[StoredScenario]) -> Table {
-    let columns =
-        ["NAME", "STATE", "HEALTH", "ACTIVE", "REPLICA", "HOST", "LAG", "UNSENT", "SPOOL", "FILES", "SIZE", "WHY"];
+    let columns = [
+        "NAME", "STATE", "HEALTH", "ACTIVE", "REPLICA", "HOST", "LAG", "UNSENT", "LIMIT", "SPOOL", "FILES", "SIZE",
+        "WHY",
+    ];
     let mut table = Table::new(&columns);
     for item in items {
         let status = &item.status;
@@ -61,13 +64,14 @@ fn scenarios_wide(items: &[StoredScenario]) -> Table {
             }
             row.extend([member.name.0.clone().into(), member.host.0.clone().into(), lag(status.state, member)]);
             row.push(bytes(status.state, member.unsent_bytes));
+            row.push(limit(status.state, member));
             row.extend(held.iter().map(|cell| if at == 0 { cell.clone() } else { Cell::default() }));
             let why = if at == 0 && !status.why.is_empty() { &status.why } else { &member.stream };
             row.push(why.as_str().into());
             table.row(std::mem::take(&mut row));
         }
         if !row.is_empty() {
-            row.extend(std::iter::repeat_with(Cell::none).take(7));
+            row.extend(std::iter::repeat_with(Cell::none).take(8));
             row.push(status.why.as_str().into());
             table.row(row);
         }
@@ -78,6 +82,24 @@ fn scenarios_wide(items: &[StoredScenario]) -> Table {
 fn spool(active: &MemberView) -> Cell {
     let text = active.spool_bytes.zip(active.spool_limit);
     Cell::or_unknown(text.map(|(used, limit)| format!("{} / {}", amount::bytes(used), amount::bytes(limit))))
+}
+
+/// The bandwidth limit in force; none where there is none.
+fn limit(state: ScenarioState, member: &MemberView) -> Cell {
+    match &member.bandwidth {
+        _ if state == ScenarioState::Stopped => Cell::none(),
+        None => Cell::unknown(),
+        Some(bandwidth) => bandwidth.limit.map_or_else(Cell::none, |limit| limit.to_string().into()),
+    }
+}
+
+/// Such as `sent 1.2 GiB as 480 MiB (x2.6)`. Without compression, encryption and framing make it a little more.
+pub fn sent_in_words(sent: Sent) -> String {
+    if sent.wire_bytes == 0 {
+        return "nothing sent yet".to_owned();
+    }
+    let ratio = sent.raw_bytes as f64 / sent.wire_bytes as f64;
+    format!("sent {} as {} (x{ratio:.1})", amount::bytes(sent.raw_bytes), amount::bytes(sent.wire_bytes))
 }
 
 fn bytes(state: ScenarioState, amount: Option<u64>) -> Cell {

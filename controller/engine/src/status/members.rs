@@ -31,6 +31,8 @@ impl Scene<'_> {
             lag: target.and_then(|target| target.lag),
             synced: target.and_then(|target| target.synced),
             unsent_bytes: inward.and_then(|stream| stream.unsent_bytes),
+            bandwidth: inward.and_then(|stream| stream.bandwidth.clone()),
+            sent: inward.and_then(|stream| stream.sent),
             spool_bytes: source.map(|source| source.spool_bytes),
             spool_limit: source.map(|source| source.spool_limit),
             files: total(report, |root| root.files),

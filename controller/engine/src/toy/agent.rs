@@ -4,8 +4,8 @@ use model::{
     Assignment, AssignmentStatus, Direction, ErrandId, ErrandOutcome, ErrandResult, HostName, Mark, MemberName, Role,
     Timestamp,
     agent_status::{
-        HaltReason, Lag, LinkState, OutStatus, RootState, RootStatus, ServiceState, ServiceStatus, SetAside,
-        SourceStatus, TargetState, TargetStatus,
+        BandwidthStatus, HaltReason, Lag, LinkState, OutStatus, RootState, RootStatus, ServiceState, ServiceStatus,
+        SetAside, SourceStatus, TargetState, TargetStatus,
     },
     errand::{Comparison, Work},
 };
@@ -252,6 +252,7 @@ impl Agent {
                 state: LinkState::Following,
                 synced,
                 unsent_bytes: unsent,
+                bandwidth: Some(BandwidthStatus::default()),
                 ..OutStatus::default()
             }
         });

@@ -29,7 +29,7 @@ const HOST: &[(&str, Rule)] = &[("spec.replicationAddress", RESTART)];
 
 /// A source is opened with its roots, its spool and its targets, a target with its roots: any change of those closes
 /// and opens it. A target with other roots compares everything, as do all when something else is to be preserved. Links
-/// carry the synchronization settings.
+/// carry the synchronization settings, and take up limits and compression as they go.
 const SCENARIO: &[(&str, Rule)] = &[
     ("spec.description", LIVE),
     ("spec.primary.host", RESYNC),
@@ -52,6 +52,8 @@ const SCENARIO: &[(&str, Rule)] = &[
     ("spec.replicas[*].spool.**", Rule::AtSource(Effect::Restart)),
     ("spec.replication.preserve", RESYNC),
     ("spec.replication.specials", RESYNC),
+    ("spec.replication.bandwidth.**", LIVE),
+    ("spec.replication.compression", LIVE),
     ("spec.synchronization.**", RESTART),
     ("spec.monitoring.**", LIVE),
     ("spec.services.**", LIVE),

@@ -148,6 +148,8 @@ fn shown(key: Option<&str>, value: &Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(secret::shown(key, text)),
         Value::Array(items) => Some(format!("[{}]", shown_items(items).join(", "))),
+        // A limit without its window says too little.
+        Value::Object(fields) if fields.contains_key("limit") => Some(crate::write::flow(value)),
         Value::Object(fields) if Action::KEYS.iter().any(|key| fields.contains_key(*key)) => step(fields),
         Value::Object(fields) => {
             let place =

@@ -42,6 +42,8 @@ lints![
     bad_glob,
     bad_timing,
     preserve,
+    bad_bandwidth,
+    bad_time_zone,
     bad_address,
     plan_references,
     plan_names,

@@ -57,7 +57,7 @@ impl Merging {
     fn field(&mut self, pointer: &str, known: &mut Entry, said: Entry) {
         match (&mut known.node.shape, said.node.shape) {
             (Shape::Map(fields), Shape::Map(more)) => self.fields(pointer, fields, more),
-            (Shape::List(items), Shape::List(more)) if has_objects(items) || has_objects(&more) => {
+            (Shape::List(items), Shape::List(more)) if has_names(items) || has_names(&more) => {
                 if more.is_empty() {
                     self.empty(pointer, said.key_span);
                 }
@@ -191,7 +191,12 @@ impl Merging {
     }
 }
 
-/// Whether a list has parts with names. A value that comes from a parameter is written as an object and is none.
+/// Whether the parts of a list are told apart by their names; other lists are replaced as a whole.
+fn has_names(items: &[Node]) -> bool {
+    items.iter().any(|item| name(item).is_some() || item.entry(REMOVE).is_some())
+}
+
+/// Whether a list has parts with fields. A value that comes from a parameter is written as an object and is none.
 fn has_objects(items: &[Node]) -> bool {
     let given = |item: &Node| item.map().len() == 1 && item.entry("fromParameter").is_some();
     items.iter().any(|item| matches!(item.shape, Shape::Map(_)) && !given(item))

@@ -1,10 +1,11 @@
-//! Sizes and lengths of time: the schema has a pattern for editors, the model's own parser has the last word.
+//! Sizes, lengths of time, rates and times of day: the schema has a pattern for editors, the model's own parser has the last word.
 
 use crate::{
     escape::{escape, quoted},
     finding::{Finding, Span},
+    tree,
 };
-use model::units::{BadQuantity, Period, Size};
+use model::units::{BadQuantity, Period, Rate, Size, TimeOfDay};
 use schemars::JsonSchema;
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -14,6 +15,8 @@ use std::sync::OnceLock;
 pub enum Quantity {
     Size,
     Period,
+    Rate,
+    TimeOfDay,
 }
 
 /// What the quantity of a schema is called in the reference, if it describes one.
@@ -21,17 +24,22 @@ pub fn name(schema: &Value) -> Option<&'static str> {
     Some(match Quantity::of(schema)? {
         Quantity::Size => "size",
         Quantity::Period => "length of time",
+        Quantity::Rate => "rate",
+        Quantity::TimeOfDay => "time of day",
     })
 }
 
 impl Quantity {
     /// The quantity that a schema describes, if it does.
     pub fn of(schema: &Value) -> Option<Self> {
-        static PATTERNS: OnceLock<[(Option<Value>, Quantity); 2]> = OnceLock::new();
+        static PATTERNS: OnceLock<[(Option<Value>, Quantity); 4]> = OnceLock::new();
         let patterns = PATTERNS.get_or_init(|| {
-            let mut generator = schemars::SchemaGenerator::default();
-            let (size, period) = (Size::json_schema(&mut generator), Period::json_schema(&mut generator));
-            [(size.get("pattern").cloned(), Quantity::Size), (period.get("pattern").cloned(), Quantity::Period)]
+            [
+                (pattern_of::<Size>(), Quantity::Size),
+                (pattern_of::<Period>(), Quantity::Period),
+                (pattern_of::<Rate>(), Quantity::Rate),
+                (pattern_of::<TimeOfDay>(), Quantity::TimeOfDay),
+            ]
         });
         let pattern = schema.get("pattern")?;
         patterns.iter().find(|(own, _)| own.as_ref() == Some(pattern)).map(|(_, quantity)| *quantity)
@@ -42,6 +50,8 @@ impl Quantity {
         match self {
             Quantity::Size => "KiB, MiB, GiB, TiB, PiB (powers of 1024), kB, MB, GB, TB, PB (of 1000) or B",
             Quantity::Period => "d, h, m, s or ms",
+            Quantity::Rate => "bit/s, kbit/s, Mbit/s, Gbit/s, or B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s, GiB/s",
+            Quantity::TimeOfDay => "hours and minutes",
         }
     }
 
@@ -50,18 +60,19 @@ impl Quantity {
         match self {
             Quantity::Size => "a size",
             Quantity::Period => "a length of time",
+            Quantity::Rate => "a rate",
+            Quantity::TimeOfDay => "a time of day",
         }
     }
 
     /// A finding, when `text` is not such a quantity.
     pub fn check(self, file: usize, span: &Span, text: &str) -> Option<Finding> {
-        let bad = match self {
-            Quantity::Size => text.parse::<Size>().err(),
-            Quantity::Period => text.parse::<Period>().err(),
-        }?;
+        let bad = self.parse(text).err()?;
         let code = match self {
             Quantity::Size => "DR0103",
             Quantity::Period => "DR0104",
+            Quantity::Rate => "DR0113",
+            Quantity::TimeOfDay => "DR0114",
         };
         let message = format!("{} is not {}", quoted(text), self.what());
         let finding = Finding::error(code, file, span.clone(), message).label(escape(&bad.reason));
@@ -77,6 +88,16 @@ impl Quantity {
                 let certain = !text.bytes().all(|b| b.is_ascii_digit()) && suggestion.parse::<Period>().is_ok();
                 finding.help(period_help(suggestion, &bad)).fix(certain, span.clone(), suggestion.clone())
             }
+            (Some(suggestion), Quantity::Rate) => {
+                finding.help(rate_help(suggestion)).fix(false, span.clone(), suggestion.clone())
+            }
+            (Some(suggestion), Quantity::TimeOfDay) => finding.help(format!("write \"{suggestion}\", in quotes")).fix(
+                true,
+                span.clone(),
+                tree::quoted(suggestion),
+            ),
+            (None, Quantity::Rate) => finding.help("write it as in `50Mbit/s`, `500kbit/s` or `6MiB/s`"),
+            (None, Quantity::TimeOfDay) => finding.help("write it as in \"08:00\", from \"00:00\" to \"24:00\""),
             (None, Quantity::Size) => finding.help("write it as in `10GiB`, `500MiB` or `10GB`"),
             (None, Quantity::Period) => finding.help("write it as in `30s`, `5m`, `1h30m`, `7d` or `250ms`"),
         })
@@ -84,15 +105,30 @@ impl Quantity {
 }
 
 impl Quantity {
+    fn parse(self, text: &str) -> Result<(), BadQuantity> {
+        match self {
+            Quantity::Size => text.parse::<Size>().map(drop),
+            Quantity::Period => text.parse::<Period>().map(drop),
+            Quantity::Rate => text.parse::<Rate>().map(drop),
+            Quantity::TimeOfDay => text.parse::<TimeOfDay>().map(drop),
+        }
+    }
+
     /// The same without the blanks, when they are all that is wrong: `10 GiB`.
     fn closed_up(self, text: &str) -> Option<String> {
         let closed: String = text.chars().filter(|c| *c != ' ').collect();
-        let good = match self {
-            Quantity::Size => closed.parse::<Size>().is_ok(),
-            Quantity::Period => closed.parse::<Period>().is_ok(),
-        };
-        (closed != text && good).then_some(closed)
+        (closed != text && self.parse(&closed).is_ok()).then_some(closed)
     }
+}
+
+fn pattern_of<T: JsonSchema>() -> Option<Value> {
+    T::json_schema(&mut schemars::SchemaGenerator::default()).get("pattern").cloned()
+}
+
+/// Bits and bytes differ by eight: both are said.
+fn rate_help(suggestion: &str) -> String {
+    let Some(unit) = suggestion.strip_suffix("bit/s") else { return format!("write {suggestion}") };
+    format!("write {suggestion}, or {unit}B/s if bytes are meant")
 }
 
 fn size_help(suggestion: &str) -> String {

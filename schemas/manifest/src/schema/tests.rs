@@ -91,8 +91,8 @@ fn every_field_says_what_it_is() {
 fn every_field_is_required_or_has_a_default_or_means_nothing_when_absent() {
     const ABSENT_IN_PLANS: [&str; 9] =
         ["plan", "default", "host", "replica", "timeout", "retries", "onFailure", "undo", "pointOfNoReturn"];
-    const ABSENT: [&str; 7] =
-        ["labels", "annotations", "resourceVersion", "description", "directory", "expect", "until"];
+    const ABSENT: [&str; 8] =
+        ["labels", "annotations", "resourceVersion", "description", "directory", "expect", "until", "window"];
     fn walk(path: &str, schema: &Value) {
         let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {

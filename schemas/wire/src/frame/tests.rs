@@ -73,7 +73,7 @@ fn every_flipped_bit_is_noticed() {
 
 #[test]
 fn a_large_frame_is_refused_before_it_is_held() {
-    let mut header = make_header(1, 0, b"");
+    let mut header = make_header(1, 0, 0, b"");
     header[0..4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(read(&header), Err(FrameError::TooLarge { limit: PAYLOAD_BYTES_MAX, .. })));
     let bytes = written(&[(1, &[0; 11])]);
@@ -86,7 +86,7 @@ fn a_large_frame_is_refused_before_it_is_held() {
 
 #[test]
 fn frames_that_are_lost_repeated_or_swapped_are_noticed() {
-    let frames: Vec<Vec<u8>> = (0..3).map(|seq| [make_header(1, seq, b"x").as_slice(), b"x"].concat()).collect();
+    let frames: Vec<Vec<u8>> = (0..3).map(|seq| [make_header(1, 0, seq, b"x").as_slice(), b"x"].concat()).collect();
     let order = |order: &[usize]| read(&order.iter().flat_map(|i| frames[*i].clone()).collect::<Vec<_>>());
     assert!(order(&[0, 1, 2]).is_ok());
     for (wrong, expected, got) in [([1, 2, 0], 0, 1), ([0, 2, 1], 1, 2), ([0, 0, 1], 1, 0)] {
@@ -98,11 +98,24 @@ fn frames_that_are_lost_repeated_or_swapped_are_noticed() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    let mut header = make_header(1, 0, b"");
-    header[6] = 1;
-    let crc = checksum(&header, b"");
-    header[16..20].copy_from_slice(&crc.to_le_bytes());
-    assert!(matches!(read(&header), Err(FrameError::Flags(1))));
+    assert!(matches!(read(&make_header(1, 2, 0, b"")), Err(FrameError::Flags(2))));
+}
+
+#[test]
+fn compressed_payloads_are_only_taken_where_that_was_agreed() {
+    let bytes = wait(async {
+        let mut bytes = Vec::new();
+        FrameWriter::new(&mut bytes).write_compressed(TYPE_DATA_FIRST, b"squeezed").await.unwrap();
+        bytes
+    });
+    assert!(matches!(read(&bytes), Err(FrameError::Flags(FLAG_COMPRESSED))));
+    let mut reader = FrameReader::new(bytes.as_slice(), PAYLOAD_BYTES_MAX);
+    reader.take_compressed();
+    let frame = wait(reader.read()).unwrap();
+    assert_eq!((frame.compressed, frame.payload.as_slice()), (true, b"squeezed".as_slice()));
+    let mut reader = FrameReader::new(bytes.as_slice(), 7);
+    reader.take_compressed();
+    assert!(matches!(wait(reader.read()), Err(FrameError::TooLarge { .. })), "the limit is the same");
 }
 
 proptest! {
