@@ -7,6 +7,7 @@ use crate::{
 };
 use model::{
     RecoveryPlanSpec, ScenarioSpec,
+    elements::mass_change::{MassChange, WITHIN_MAX},
     units::{Period, Size},
 };
 
@@ -27,6 +28,7 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             }
         }
         findings.extend(shorter_than_a_round(item, spec));
+        findings.extend(mass_change(item, &spec.mass_change));
     }
 }
 
@@ -51,6 +53,7 @@ fn periods(spec: &ScenarioSpec) -> Vec<(String, Period)> {
         ("/spec/monitoring/interval".to_owned(), spec.monitoring.interval),
         ("/spec/monitoring/timeout".to_owned(), spec.monitoring.timeout),
         ("/spec/switchover/guards/maxLag".to_owned(), spec.switchover.guards.max_lag),
+        ("/spec/massChange/within".to_owned(), spec.mass_change.within),
     ];
     for (n, check) in spec.monitoring.checks.iter().enumerate() {
         found.extend(check.exec.iter().map(|c| (format!("/spec/monitoring/checks/{n}/exec/timeout"), c.timeout)));
@@ -69,6 +72,21 @@ fn zero(item: &Item, pointer: String, label: &str) -> Option<Finding> {
     let field = pointer.rsplit('/').next().unwrap_or_default().to_owned();
     let finding = item.place(pointer).error(LINT.code, format!("`{field}` must be more than 0"))?;
     Some(finding.label(label).help(format!("leave `{field}` out for its default")))
+}
+
+/// A limit that nothing ever passes would be no guard, and one of nothing would halt at the first file.
+fn mass_change(item: &Item, limits: &MassChange) -> Option<Finding> {
+    if !(1..100).contains(&limits.removed_percent) {
+        let place = item.place("/spec/massChange/removedPercent");
+        let finding = place.error(LINT.code, "`removedPercent` must be from 1 to 99")?;
+        let label = if limits.removed_percent == 0 { "nothing may go" } else { "no more than all can go" };
+        return Some(finding.label(label).help("write `halt: false` for no limit"));
+    }
+    if limits.within.0 > WITHIN_MAX {
+        let finding = item.place("/spec/massChange/within").error(LINT.code, "`within` may be a day at most")?;
+        return Some(finding.label("removals are not remembered for so long").help("write 24h"));
+    }
+    None
 }
 
 fn shorter_than_a_round(item: &Item, spec: &ScenarioSpec) -> Option<Finding> {
