@@ -120,6 +120,8 @@ pub struct ScrubStatus {
     pub ended: Option<Timestamp>,
     /// Files found since the start of the agent whose content had changed without their times.
     pub differences: u64,
+}
+
 /// A removal of many names at once that waits for a person's word.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

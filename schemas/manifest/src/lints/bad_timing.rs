@@ -28,7 +28,7 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             }
         }
         findings.extend(shorter_than_a_round(item, spec));
-        findings.extend(mass_change(item, &spec.mass_change));
+        findings.extend(not_remembered(item, &spec.mass_change));
     }
 }
 
@@ -74,19 +74,12 @@ fn zero(item: &Item, pointer: String, label: &str) -> Option<Finding> {
     Some(finding.label(label).help(format!("leave `{field}` out for its default")))
 }
 
-/// A limit that nothing ever passes would be no guard, and one of nothing would halt at the first file.
-fn mass_change(item: &Item, limits: &MassChange) -> Option<Finding> {
-    if !(1..100).contains(&limits.removed_percent) {
-        let place = item.place("/spec/massChange/removedPercent");
-        let finding = place.error(LINT.code, "`removedPercent` must be from 1 to 99")?;
-        let label = if limits.removed_percent == 0 { "nothing may go" } else { "no more than all can go" };
-        return Some(finding.label(label).help("write `halt: false` for no limit"));
+fn not_remembered(item: &Item, limits: &MassChange) -> Option<Finding> {
+    if limits.within.0 <= WITHIN_MAX {
+        return None;
     }
-    if limits.within.0 > WITHIN_MAX {
-        let finding = item.place("/spec/massChange/within").error(LINT.code, "`within` may be a day at most")?;
-        return Some(finding.label("removals are not remembered for so long").help("write 24h"));
-    }
-    None
+    let finding = item.place("/spec/massChange/within").error(LINT.code, "`within` may be a day at most")?;
+    Some(finding.label("removals are not remembered for so long").help("write 24h"))
 }
 
 fn shorter_than_a_round(item: &Item, spec: &ScenarioSpec) -> Option<Finding> {

@@ -14,10 +14,10 @@ pub struct MassChange {
     #[schemars(example = true)]
     pub halt: bool,
     /// Part of the names of a root, in percent, that may go within the time.
-    #[schemars(example = 30)]
+    #[schemars(range(min = 1, max = 99), extend("x-unit" = "percent"), example = 30)]
     pub removed_percent: u8,
     /// Names that may go within the time, however small the root is.
-    #[schemars(example = 1000)]
+    #[schemars(extend("x-unit" = "names"), example = 1000)]
     pub removed_min: u32,
     /// Time within which removals are counted together.
     #[schemars(example = &"10m")]
