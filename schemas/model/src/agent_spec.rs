@@ -2,8 +2,8 @@
 
 use crate::{
     elements::{
-        mass_change::MassChange, monitoring::Monitoring, preserve::Loss, replication::Replication, roots::Root, services::Services,
-        spool::Spool, synchronization::Synchronization,
+        mass_change::MassChange, monitoring::Monitoring, preserve::Loss, replication::Replication, roots::Root,
+        services::Services, spool::Spool, synchronization::Synchronization,
     },
     errand::{ErrandId, Work},
     ledger::Role,

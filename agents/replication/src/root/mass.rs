@@ -132,7 +132,12 @@ mod tests {
     use super::*;
 
     fn config() -> RootConfig {
-        RootConfig { name: "data".into(), path: "/srv/data".into(), exclude: Vec::new() }
+        RootConfig {
+            name: "data".into(),
+            path: "/srv/data".into(),
+            exclude: Vec::new(),
+            preserve: crate::preserve::Preserve::default(),
+        }
     }
 
     #[test]

@@ -110,7 +110,9 @@ impl<'a> Scene<'a> {
                     let way_on = match (reason, &root.held_removal) {
                         // It says itself what can be done.
                         (HaltReason::CannotHold, _) => String::new(),
-                        (HaltReason::RootMissing, _) => format!("; mount or restore it; if it was made anew: {command}"),
+                        (HaltReason::RootMissing, _) => {
+                            format!("; mount or restore it; if it was made anew: {command}")
+                        }
                         (_, Some(held)) => format!("; {}; if that is meant: {command}", listed(held)),
                         _ => format!("; if that is meant: {command}"),
                     };

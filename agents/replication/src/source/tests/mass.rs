@@ -180,7 +180,7 @@ fn a_root_whose_content_moves_to_another_root_goes_on() {
         let other = lab.dir.path().join("other");
         fs::create_dir(&other).unwrap();
         fs::write(other.join("own"), "x").unwrap();
-        lab.config.roots.push(RootConfig { name: "other".into(), path: other.clone(), exclude: vec![] });
+        lab.config.roots.push(RootConfig { name: "other".into(), path: other.clone(), ..lab.config.roots[0].clone() });
         let source = open(&lab);
         barrier(&source);
         for dir in 0..10 {
