@@ -8,6 +8,7 @@ mod failpoints;
 mod faults;
 mod histories;
 mod kills;
+mod mass_change;
 mod plans;
 mod remote;
 mod replicate;

@@ -46,6 +46,7 @@ const VERBS: &[(&[&str], Needs)] = &[
     (&["suspend", "files", "--yes"], Controller),
     (&["resume", "files", "--yes"], Controller),
     (&["adopt-root", "files", "data", "--host", "mx1", "--confirm", "files"], Controller),
+    (&["approve", "files", "--digest", "d1", "--confirm", "files"], Controller),
     (&["token", "create", "--role", "viewer", "--name", "ci"], Controller),
     (&["token", "create", "--host", "mx1"], Controller),
     (&["token", "list"], Controller),

@@ -5,10 +5,12 @@
 //! directory, and any difference halts replication until a person has looked.
 
 mod identity;
+mod mass;
 #[cfg(test)]
 mod tests;
 
 pub use identity::{Halt, adopt, refilled};
+pub use mass::lift;
 
 use crate::{beneath, exclude::Excludes, preserve::Preserve};
 use identity::{Identity, Record};
@@ -55,6 +57,19 @@ pub struct HeldRoot {
 impl HeldRoot {
     /// Opens the root, giving it an identity when neither it nor `state_dir` has one.
     pub fn open(scenario: &str, index: u32, config: &RootConfig, state_dir: &Path, side: Side) -> Result<Self, Halt> {
+        let root = Self::open_to_look(scenario, index, config, state_dir, side)?;
+        root.check()?;
+        Ok(root)
+    }
+
+    /// As `open`, also when the root waits for a word on a mass change.
+    pub fn open_to_look(
+        scenario: &str,
+        index: u32,
+        config: &RootConfig,
+        state_dir: &Path,
+        side: Side,
+    ) -> Result<Self, Halt> {
         let unreadable = |e: &dyn std::fmt::Display| Halt::new(HaltReason::RootMissing, config, &e.to_string());
         let excludes = Excludes::new(&config.exclude).map_err(|e| unreadable(&e))?;
         let mut known = Record::load(state_dir, config).map_err(|e| unreadable(&e))?;
@@ -82,7 +97,11 @@ impl HeldRoot {
             record: Mutex::new(record),
         };
         root.lock().store(&root.state, &root.config).map_err(|e| unreadable(&e))?;
-        root.check()?;
+        if side == Side::Target {
+            // A word that nobody gave while this was a source is not waited for any more.
+            mass::lift(state_dir, config).map_err(|e| unreadable(&e))?;
+        }
+        root.check_identity()?;
         Ok(root)
     }
 
@@ -104,6 +123,11 @@ impl HeldRoot {
     /// Looks by path whether the root is still the one that is held and known. To be called before anything is
     /// deleted because of what was, or was not, found in it.
     pub fn check(&self) -> Result<(), Halt> {
+        self.check_identity()?;
+        if self.side == Side::Source { self.check_approved() } else { Ok(()) }
+    }
+
+    fn check_identity(&self) -> Result<(), Halt> {
         let halt = |reason, why: &str| Halt::new(reason, &self.config, why);
         let now = open_root(&self.config.path).map_err(|e| halt(HaltReason::RootMissing, &e.to_string()))?;
         let mut record = self.lock();
@@ -115,6 +139,51 @@ impl HeldRoot {
             self.check_filled(&mut record)?;
         }
         Ok(())
+    }
+
+    /// Halts while a mass change waits for a person's word.
+    fn check_approved(&self) -> Result<(), Halt> {
+        match mass::load(&self.state, &self.config) {
+            Ok(None) => Ok(()),
+            Ok(Some(change)) => Err(Halt::of_mass_change(&self.config, change)),
+            Err(e) => Err(Halt::new(HaltReason::MassChange, &self.config, &e.to_string())),
+        }
+    }
+
+    /// Remembers that these paths out of `of` names would go: the root halts until that is approved, or past.
+    pub fn note_mass_change(&self, going: Vec<Vec<u8>>, of: u64) -> io::Result<()> {
+        mass::store(&self.state, &self.config, going, of).map(drop)
+    }
+
+    /// The digest of a list of paths, by which it is approved. Sorts them.
+    pub fn digest(&self, going: &mut [Vec<u8>]) -> String {
+        going.sort_unstable();
+        mass::digest(&self.config, going)
+    }
+
+    /// Whether a person took what is here for the truth, and not all of it was looked at since.
+    pub fn is_adopted(&self) -> bool {
+        mass::is_adopted(&self.state, &self.config)
+    }
+
+    /// All of it was looked at.
+    pub fn settle_adopted(&self) -> io::Result<()> {
+        mass::settle_adopted(&self.state, &self.config)
+    }
+
+    /// Whether it had more than one entry and has none now.
+    pub fn is_bare(&self) -> io::Result<bool> {
+        Ok(self.lock().filled && holds(self.fd())? == Holds::Nothing)
+    }
+
+    /// What it had is at another place that is replicated: that it is empty is believed.
+    pub fn believe_bare(&self) -> io::Result<()> {
+        let mut record = self.lock();
+        if record.emptied {
+            return Ok(());
+        }
+        record.filled = false;
+        record.store(&self.state, &self.config)
     }
 
     /// Halts when there was more than one entry and there is none now. `settle` believes that they went one by one;

@@ -7,20 +7,18 @@ mod barrier;
 mod batch;
 mod blind;
 mod build;
-mod burst;
 mod command;
 mod compare;
 mod content;
-mod emptying;
 mod engine;
 mod examine;
 mod follow;
+mod guard;
 mod hot;
 mod known;
 mod large;
 mod link;
 mod loops;
-mod lost_all;
 mod mirror;
 mod mounts;
 mod open;
@@ -63,6 +61,11 @@ pub enum SourceError {
     Index(#[from] rusqlite::Error),
     #[error("root is halted: {0}")]
     Halted(#[from] Halt),
+    /// A batch was dropped: it takes too much from this root, or may be the begin of that.
+    #[error("much of a root may be going")]
+    Suspect(crate::meta::Oid),
+    #[error("it is not approved: {0}")]
+    NotApproved(String),
     #[error("it did not end in time")]
     Deadline,
     #[error("the source was stopped")]

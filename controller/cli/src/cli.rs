@@ -3,9 +3,9 @@
 use crate::{
     client::Client,
     commands::{
-        adopt_root, agent, apply, config, context, controller, delete, describe, diff, events, explain, failover,
-        follow, get, init, plan, render, resume, run, schema, status, suspend, switchback, switchover, sync, token,
-        validate, version,
+        adopt_root, agent, apply, approve, config, context, controller, delete, describe, diff, events, explain,
+        failover, follow, get, init, plan, render, resume, run, schema, status, suspend, switchback, switchover, sync,
+        token, validate, version,
     },
     context::{Context, command_line},
     contexts::Asked,
@@ -96,6 +96,7 @@ pub enum Asks {
     Suspend(suspend::Suspend),
     Resume(resume::Resume),
     AdoptRoot(adopt_root::AdoptRoot),
+    Approve(approve::Approve),
     Token(token::Token),
     Context(context::ContextArgs),
     Version(version::Version),
@@ -231,6 +232,7 @@ impl Asks {
             Asks::Suspend(args) => suspend::run(cx, args).await,
             Asks::Resume(args) => resume::run(cx, args).await,
             Asks::AdoptRoot(args) => adopt_root::run(cx, args).await,
+            Asks::Approve(args) => approve::run(cx, args).await,
             Asks::Token(args) => token::run(cx, args).await,
             Asks::Context(args) => context::run(cx, args).await,
             Asks::Version(args) => version::run(cx, args).await,

@@ -84,7 +84,8 @@ impl Failure {
             Obstacle { message: format!("refused, {}", blocker.message), facts: blocker.facts.clone(), help }
         };
         let obstacles: Vec<_> = plan.blockers.iter().map(obstacle).collect();
-        (!obstacles.is_empty()).then_some(Self { exit: Exit::Refused, obstacles })
+        let exit = if plan.blockers.iter().all(|blocker| blocker.is_conflict) { Exit::Conflict } else { Exit::Refused };
+        (!obstacles.is_empty()).then_some(Self { exit, obstacles })
     }
 
     /// The controller's own words for why it did not do it.

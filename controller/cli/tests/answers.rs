@@ -138,7 +138,7 @@ fn refusals_name_reason_and_way() {
         message: "mx1 does not answer, so nothing can be drained".into(),
         facts: vec!["mx1 silent for 2m".into()],
         help: vec!["standin failover mail --to dublin --allow-data-loss --confirm mail".into()],
-        accepted_by: None,
+        ..BlockerView::default()
     };
     let blocked = PlanView { blockers: vec![blocker], ..plan() };
     controller.json("POST /v1/plans", &blocked);

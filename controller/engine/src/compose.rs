@@ -64,6 +64,7 @@ fn assignment(settings: &Settings<'_>, ledger: &Ledger, member: MemberName) -> A
         spool: settings.spec.spool_of(&member),
         replication: settings.spec.replication.clone(),
         synchronization: settings.spec.synchronization.clone(),
+        mass_change: settings.spec.mass_change.clone(),
         monitoring: settings.spec.monitoring.clone(),
         services: settings.spec.services.clone(),
         serving: role == Role::Active && ledger.serving.as_ref() == Some(&member),

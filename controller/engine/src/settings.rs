@@ -144,6 +144,8 @@ pub struct Options {
     pub reverse: bool,
     pub root: Option<RootName>,
     pub host: Option<HostName>,
+    /// Stands for the list of removals that is approved.
+    pub digest: Option<String>,
     /// The plan that is followed instead of the built-in one.
     pub plan: Option<Recipe>,
     /// Values of the plan's parameters.

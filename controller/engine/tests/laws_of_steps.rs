@@ -77,6 +77,12 @@ fn samples() -> Vec<Sample> {
     let plan = world.plan(Verb::AdoptRoot, &adopt);
     walk(world, plan, &mut samples);
 
+    let mut world = Toy::two_hosts();
+    world.faults.insert(Fault::MassChange("mx1".into()));
+    settle(&mut world);
+    let plan = world.plan(Verb::Approve, &Options { digest: Some("d1".into()), ..Options::default() });
+    walk(world, plan, &mut samples);
+
     let world = Toy::two_hosts();
     let plan = world.plan(Verb::Switchover, &manifests::options(manifests::every_action()));
     walk(world, plan, &mut samples);

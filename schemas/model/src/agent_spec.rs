@@ -2,8 +2,8 @@
 
 use crate::{
     elements::{
-        monitoring::Monitoring, preserve::Loss, replication::Replication, roots::Root, services::Services,
-        spool::Spool, synchronization::Synchronization,
+        mass_change::MassChange, monitoring::Monitoring, preserve::Loss, replication::Replication, roots::Root,
+        services::Services, spool::Spool, synchronization::Synchronization,
     },
     errand::{ErrandId, Work},
     ledger::Role,
@@ -41,6 +41,7 @@ pub struct Assignment {
     pub spool: Spool,
     pub replication: Replication,
     pub synchronization: Synchronization,
+    pub mass_change: MassChange,
     pub monitoring: Monitoring,
     pub services: Services,
     /// Whether the services should run here. Otherwise they should not.

@@ -77,6 +77,8 @@ pub struct RootStatus {
     pub scrub: Option<ScrubStatus>,
     /// Paths in it at which something is mounted: what is there is not replicated, and what it covers stays as it was.
     pub mounts: Vec<String>,
+    /// What would go, when the root is halted for it.
+    pub held_removal: Option<HeldRemoval>,
 }
 
 /// Something that a root cannot hold.
@@ -121,6 +123,22 @@ pub struct ScrubStatus {
     pub differences: u64,
 }
 
+/// A removal of many names at once that waits for a person's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HeldRemoval {
+    /// Stands for the list of what would go; an approval names it. blake3, the first half, in hexadecimal.
+    pub digest: String,
+    /// Names that would go.
+    pub removed: u64,
+    /// Names the root had.
+    pub of: u64,
+    /// Some of them, escaped where they are not printable text.
+    pub sample: Vec<String>,
+    /// File on the host with all of them.
+    pub list: String,
+}
+
 /// Whether a root may be replicated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -147,6 +165,8 @@ pub enum HaltReason {
     ReservedName,
     /// Its file system cannot hold what is to be preserved.
     CannotHold,
+    /// More of what it had went within a short time than goes by itself: nothing is removed elsewhere without a word.
+    MassChange,
 }
 
 /// How changes are noticed.

@@ -66,6 +66,8 @@ pub enum Work {
     Compare { root: Option<RootName> },
     /// Write a new identity for a root that was halted.
     AdoptRoot { root: RootName },
+    /// Let the removals go that `digest` stands for and that the root is halted by.
+    ApproveRemoval { root: RootName, digest: String },
 }
 
 /// How an errand stands, as its agent remembers it.

@@ -2,6 +2,7 @@
 
 use crate::{
     elements::{
+        mass_change::MassChange,
         monitoring::Monitoring,
         redirection::Redirection,
         replication::Replication,
@@ -66,6 +67,10 @@ pub struct ScenarioSpec {
     #[serde(default)]
     #[schemars(example = serde_json::json!({"orphans": "quarantine"}))]
     pub synchronization: Synchronization,
+    /// When so much goes at once that a person is asked first.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({"removedPercent": 30, "within": "10m"}))]
+    pub mass_change: MassChange,
     /// How the active host is found to be well.
     #[serde(default)]
     #[schemars(example = serde_json::json!({"interval": "30s"}))]

@@ -170,6 +170,7 @@ pub enum Verb {
     Synchronize,
     Compare,
     AdoptRoot,
+    Approve,
 }
 
 impl Verb {
@@ -184,6 +185,7 @@ impl Verb {
             Verb::Synchronize => "sync",
             Verb::Compare => "compare",
             Verb::AdoptRoot => "adopt-root",
+            Verb::Approve => "approve",
         }
     }
 }
@@ -297,4 +299,7 @@ pub struct BlockerView {
     pub help: Vec<String>,
     /// A flag that accepts this risk, such as `--allow-data-loss`.
     pub accepted_by: Option<String>,
+    /// What the person looked at has changed since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_conflict: bool,
 }

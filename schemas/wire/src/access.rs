@@ -47,10 +47,11 @@ impl Call {
     }
 }
 
-/// What starting a run of this kind is. A root that is adopted is a setting that stands outside of git.
+/// What starting a run of this kind is. A root that is adopted is a setting that stands outside of git, and what an
+/// approval lets go is gone.
 pub fn call_of_verb(verb: Verb) -> Call {
     match verb {
-        Verb::AdoptRoot => Call::Change,
+        Verb::AdoptRoot | Verb::Approve => Call::Change,
         _ => Call::Operate,
     }
 }
@@ -63,7 +64,7 @@ pub enum Role {
     Viewer,
     /// Also starts, resumes and aborts runs.
     Operator,
-    /// Also applies, adopts roots and makes tokens.
+    /// Also applies, adopts roots, approves removals and makes tokens.
     Admin,
 }
 

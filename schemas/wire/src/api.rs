@@ -316,6 +316,8 @@ pub struct RunOptions {
     pub reverse: bool,
     pub root: Option<RootName>,
     pub host: Option<HostName>,
+    /// Stands for the list of removals that is approved.
+    pub digest: Option<String>,
     /// The RecoveryPlan to follow; `built-in` for none, left out for what the scenario says.
     pub plan: Option<PlanName>,
     /// Values of the plan's parameters.

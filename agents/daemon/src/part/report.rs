@@ -73,7 +73,10 @@ impl Part {
 /// Why a root holds nothing that a service could work with.
 pub(super) fn without_data(root: &RootStatus) -> Option<String> {
     match &root.state {
-        RootState::Halted { reason: HaltReason::ReservedName, .. } | RootState::Ready | RootState::Unknown => None,
+        // What is left of a root that was changed is what a service has anyhow.
+        RootState::Halted { reason: HaltReason::ReservedName | HaltReason::MassChange, .. }
+        | RootState::Ready
+        | RootState::Unknown => None,
         RootState::Halted { message, .. } => Some(format!("root {} is halted: {message}", root.name)),
     }
 }

@@ -3,7 +3,7 @@
 use crate::{disk::DiskError, state::StateDirectory, text};
 use model::{
     Assignment, Direction, Epoch, MemberName, ScenarioName, Stream,
-    elements::{roots::Root, spool::Spool},
+    elements::{mass_change::MassChange, roots::Root, spool::Spool},
 };
 use replication::{
     preserve::Preserve,
@@ -51,6 +51,7 @@ pub struct SourceShape {
     pub roots: Vec<Root>,
     pub spool: Spool,
     pub preserve: Preserve,
+    pub mass_change: MassChange,
     pub targets: Vec<MemberName>,
 }
 
@@ -84,7 +85,8 @@ impl SourceShape {
         let original = |root: &Root| Root { lossy: BTreeSet::new(), ..root.clone() };
         let roots = given.roots.iter().map(original).collect();
         let preserve = Preserve::of(&given.replication);
-        Self { member: given.member.clone(), roots, spool: given.spool.clone(), preserve, targets }
+        let (spool, mass_change) = (given.spool.clone(), given.mass_change.clone());
+        Self { member: given.member.clone(), roots, spool, preserve, mass_change, targets }
     }
 }
 
@@ -194,6 +196,7 @@ impl Place {
             on_full: shape.spool.on_full,
             scan_every: source::SCAN_EVERY,
             scrub_every: source::SCRUB_EVERY,
+            mass_change: shape.mass_change.clone(),
             targets: shape.targets.iter().map(|target| target.0.clone()).collect(),
         }
     }

@@ -101,6 +101,7 @@ async fn perform(part: &Arc<Part>, id: &ErrandId, work: Work) -> Result<ErrandOu
         Work::Synchronize => synchronize(part, id).await,
         Work::Compare { root } => compare(part, id, root).await,
         Work::AdoptRoot { root } => adopt(part, root).await,
+        Work::ApproveRemoval { digest, .. } => approve(part, digest).await,
     }
 }
 
@@ -289,6 +290,14 @@ impl Drop for Hold<'_> {
         lock(&self.0.state).holds -= 1;
         self.0.wake.notify_one();
     }
+}
+
+async fn approve(part: &Arc<Part>, digest: String) -> Result<ErrandOutcome, String> {
+    let open = part.until(Instant::now() + READY_WITHIN, |state| state.open.source().cloned()).await;
+    let source = open.ok_or("the source is not open here")?;
+    let approved = tokio::task::spawn_blocking(move || source.approve(digest)).await;
+    let message = approved.map_err(|e| e.to_string())?.map_err(|e| text::chain(&e))?;
+    Ok(errands::done(message))
 }
 
 async fn adopt(part: &Arc<Part>, name: RootName) -> Result<ErrandOutcome, String> {

@@ -148,10 +148,13 @@ impl Index {
             .collect()
     }
 
-    /// Whether a name in `directory` stands for an object with a number below `oid`.
-    pub fn has_name_of_older(&self, directory: Oid, oid: Oid) -> rusqlite::Result<bool> {
-        let sql = "SELECT EXISTS(SELECT 1 FROM dentry WHERE parent = ?1 AND oid < ?2)";
-        self.prepared(sql)?.query_row((directory.0, oid.0), |row| row.get(0))
+    /// How many names below a directory, at any depth, stand for objects with numbers below `oid`.
+    pub fn count_older_names_below(&self, directory: Oid, oid: Oid) -> rusqlite::Result<u64> {
+        let sql = "WITH RECURSIVE below(oid) AS (
+                SELECT oid FROM dentry WHERE parent = ?1 AND oid < ?2
+                UNION ALL SELECT dentry.oid FROM dentry JOIN below ON dentry.parent = below.oid WHERE dentry.oid < ?2)
+            SELECT count(*) FROM below";
+        self.prepared(sql)?.query_row((directory.0, oid.0), |row| row.get::<_, i64>(0)).map(|n| n as u64)
     }
 
     /// How many names a directory has, counted up to `limit`.

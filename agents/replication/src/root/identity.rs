@@ -1,8 +1,8 @@
 //! What a root is known by, in `.standin/id` and in the state directory.
 
-use super::{RootConfig, ensure_dir, open_root};
+use super::{RootConfig, ensure_dir, mass, open_root};
 use crate::beneath;
-use model::agent_status::HaltReason;
+use model::agent_status::{HaltReason, HeldRemoval};
 use model::elements::roots::RESERVED_DIRECTORY;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write as _};
@@ -20,11 +20,20 @@ const ID_FILE_NEW: &[u8] = b"id.new";
 pub struct Halt {
     pub reason: HaltReason,
     pub message: String,
+    /// What would go, where that is the reason.
+    pub change: Option<HeldRemoval>,
 }
 
 impl Halt {
-    pub(super) fn new(reason: HaltReason, root: &RootConfig, why: &str) -> Self {
-        Self { reason, message: format!("root {} at {}: {why}", root.name, root.path.display()) }
+    pub fn new(reason: HaltReason, root: &RootConfig, why: &str) -> Self {
+        let message = format!("root {} at {}: {why}", root.name, root.path.display());
+        Self { reason, message, change: None }
+    }
+
+    pub(super) fn of_mass_change(root: &RootConfig, change: HeldRemoval) -> Self {
+        let why =
+            format!("{} of {} names would be removed elsewhere, digest {}", change.removed, change.of, change.digest);
+        Self { change: Some(change), ..Self::new(HaltReason::MassChange, root, &why) }
     }
 }
 
@@ -159,7 +168,8 @@ pub fn adopt(scenario: &str, config: &RootConfig, state_dir: &Path) -> io::Resul
     let reserved = ensure_dir(root.as_fd(), RESERVED_DIRECTORY.as_bytes())?;
     let id = write_id(reserved.as_fd(), scenario, config)?;
     beneath::fsync(root.as_fd())?;
-    Record::new(Identity::of(root.as_fd(), id)?, &config.path).store(state_dir, config)
+    Record::new(Identity::of(root.as_fd(), id)?, &config.path).store(state_dir, config)?;
+    mass::note_adopted(state_dir, config)
 }
 
 /// Forgets that the root was emptied: what it had is back.

@@ -5,7 +5,7 @@ use super::{
     batch::{Batch, Sink, widened},
     content::ctime,
     engine::{Engine, drain},
-    lost_all,
+    guard::believe_moved,
     pending::Hint,
     reconcile::Pass,
     status::now_nanos,
@@ -40,12 +40,11 @@ const ACCOUNT_EVERY: Duration = Duration::from_millis(100);
 
 impl Engine {
     pub fn build(&mut self) -> Result<(), SourceError> {
+        believe_moved(&self.roots, &self.index)?;
         if self.roots.0.iter_mut().map(|slot| u32::from(!slot.check())).sum::<u32>() > 0 {
             self.publish_roots(false);
         }
-        if self.pending.touches_a_root() {
-            self.roots.all_held().try_for_each(|(root, held)| lost_all::note_emptied(root, held, &self.index))?;
-        }
+        let at_the_top = self.pending.touches_a_root();
         let number = self.index.facts().last.batch + 1;
         let mark = Mark { epoch: self.epoch, batch: number };
         let sink = self.sink();
@@ -61,6 +60,7 @@ impl Engine {
             hot: &mut self.hot,
             rescans: &mut self.rescans,
             unreadable: &mut self.unreadable,
+            guard: &mut self.guard,
             batch: Batch::begin(mark, sink, &mut self.spool)?,
             preserve: self.shared.config.preserve,
             spooled_file_max: (limit / 4).max(SPOOLED_FILE_MIN).min(limit),
@@ -86,11 +86,12 @@ impl Engine {
         pass.refresh_touched()?;
         pass.remove_orphans()?;
         let removes = pass.batch.removes();
-        if removes {
-            pass.check_roots(first_new)?;
+        if removes || at_the_top {
+            pass.judge(first_new)?;
         }
         let Pass { batch, .. } = pass;
         let (sink, changed) = commit(&mut self.index, batch, changes)?;
+        self.guard.committed(&self.index);
         if removes {
             self.roots.all_held().try_for_each(|(_, held)| held.root.settle())?;
         }
@@ -216,6 +217,7 @@ impl Engine {
                     files: counted.map(|(files, _)| files),
                     bytes: counted.map(|(_, bytes)| bytes),
                     unreadable: self.unreadable.count(index as u32),
+                    held_removal: slot.held.as_ref().err().and_then(|halt| halt.change.clone()),
                     skipped: self.unreadable.count_skipped(index as u32),
                     linked_outside: linked.as_ref().and_then(|of| of.get(&(index as u32)).copied()).unwrap_or(0),
                     mounts: self.mounts.of(index),

@@ -42,6 +42,8 @@ pub(super) enum Command {
     Look { items: Vec<Item>, hint: Hint },
     /// Objects with their hashes, which the index did not know.
     Learn(Vec<Stored>),
+    /// Let what this digest stands for go, once. Answered with a word for people.
+    Approve { digest: String, reply: SyncSender<Result<String, SourceError>> },
     /// Something in the spool cannot be read.
     SpoolLost(String),
 }

@@ -3,9 +3,8 @@
 use super::{
     SourceConfig, SourceError,
     barrier::Barriers,
-    burst::Burst,
     command::Command,
-    emptying::Emptying,
+    guard::{Guard, believe_moved, is_back},
     hot::HotSet,
     known::KnownKeys,
     large::LargeFiles,
@@ -62,8 +61,7 @@ pub(super) struct Engine {
     pub mounts: Mounts,
     pub unreadable: Unreadable,
     pub barriers: Barriers,
-    pub burst: Burst,
-    pub emptying: Emptying,
+    pub guard: Guard,
     pub epoch: Epoch,
     pub commands: Receiver<Command>,
     pub timers: Timers,
@@ -72,6 +70,8 @@ pub(super) struct Engine {
 /// When what is to be done next.
 pub(super) struct Timers {
     pub roots: Instant,
+    /// When what halted roots miss is counted again.
+    pub halted: Instant,
     pub owed: Owed,
     pub signer: Signer,
     pub poll: Option<Instant>,
@@ -92,6 +92,7 @@ impl Timers {
         let now = Instant::now();
         Self {
             roots: now + ROOTS_EVERY,
+            halted: now,
             owed: Owed::new(now),
             signer: Signer::new(now),
             poll: None,
@@ -132,7 +133,7 @@ impl Engine {
         self.look_at_mounts();
         self.look_at_owed(now)?;
         if self.timers.rest.is_none_or(|rest| rest <= now) {
-            self.timers.rest = self.hold(now)?;
+            self.timers.rest = self.guard.hold(&mut self.pending, &self.roots, &self.index, now)?;
             if self.timers.rest.is_none() && !self.pending.is_empty() {
                 // To read a large file takes its time.
                 self.tell_waiting(self.pending.has_hot());
@@ -176,16 +177,6 @@ impl Engine {
         Ok(readable)
     }
 
-    /// Until when the next batch waits because a root may be being emptied.
-    fn hold(&mut self, now: Instant) -> Result<Option<Instant>, SourceError> {
-        let burst = self.burst.hold(std::mem::take(&mut self.pending.flow), now, || self.index.count_names())?;
-        let at_the_top = match self.pending.touches_a_root() {
-            true => self.emptying.hold(self.roots.all_held(), &self.index, now)?,
-            false => None,
-        };
-        Ok(burst.max(at_the_top))
-    }
-
     /// What waits is not at any target, whatever the last batch says.
     fn tell_what_waits(&mut self, now: Instant) {
         let rests = self.timers.rest.is_some_and(|rest| rest > now);
@@ -224,6 +215,9 @@ impl Engine {
                 Command::Repair { oid, blocks } => self.repair(oid, &blocks)?,
                 Command::Look { items, hint } => items.into_iter().for_each(|item| self.pending.hot(item, hint)),
                 Command::Learn(learnt) => self.learn(&learnt)?,
+                Command::Approve { digest, reply } => {
+                    let _ = reply.try_send(self.approve(&digest));
+                }
                 Command::SpoolLost(why) => self.lose_spool(&why)?,
             }
         }
@@ -293,6 +287,7 @@ impl Engine {
         if now >= self.timers.roots {
             self.timers.roots = now + ROOTS_EVERY;
             self.check_roots();
+            self.look_at_halted(now);
         }
         if self.timers.poll.is_some_and(|at| now >= at) {
             self.timers.poll = None;
@@ -319,8 +314,17 @@ impl Engine {
         }
     }
 
+    /// Whether objects are opened by their handles, where the file system can do that.
+    pub fn by_key(&self) -> bool {
+        self.tuning.best.is_none_or(|best| best == Capture::Fanotify)
+    }
+
     /// Looks whether the roots are still themselves, and whether halted ones may go on.
     pub fn check_roots(&mut self) {
+        if let Err(error) = believe_moved(&self.roots, &self.index) {
+            tracing::warn!(%error, "what a root had cannot be looked for in the others");
+        }
+        let by_key = self.by_key();
         let config = &self.shared.config;
         let mut changed = false;
         let mut again = false;
@@ -330,7 +334,6 @@ impl Engine {
                 slot.check();
             } else {
                 forgive(slot, root as u32, config, &self.index);
-                let by_key = self.tuning.best.is_none_or(|best| best == Capture::Fanotify);
                 *slot = Slot::open(&config.scenario, root as u32, &slot.config, &config.state, by_key);
             }
             changed |= was != slot.held.is_ok();
@@ -374,6 +377,8 @@ impl Engine {
             return Ok(());
         }
         if let Some(began) = self.timers.scan_began.take() {
+            self.guard.scanned(!self.shared.lock().scanned, &self.index);
+            self.roots.all_held().try_for_each(|(_, held)| held.root.settle_adopted())?;
             if !self.index.facts().scanned_once {
                 self.index.begin()?;
                 self.index.facts_mut().scanned_once = true;
@@ -392,16 +397,23 @@ impl Engine {
 
     /// Drops what was begun; everything is looked at again after a rest.
     fn fail(&mut self, error: &SourceError) {
-        tracing::warn!(error = %error, "a batch could not be made; everything is looked at again");
+        if !matches!(error, SourceError::Suspect(_)) {
+            tracing::warn!(error = %error, "a batch could not be made; everything is looked at again");
+        }
         self.spool.abandon();
         if let Err(error) = self.index.rollback().and_then(|()| self.known.load(&self.index)) {
             tracing::error!(%error, "the index cannot be read again");
+        }
+        if let SourceError::Suspect(root) = error
+            && let Err(error) = self.look_through(*root)
+        {
+            return self.fail(&error);
         }
         self.pending.clear();
         self.rescans.clear();
         self.rescan();
         self.check_roots();
-        if !matches!(error, SourceError::Halted(_)) {
+        if !matches!(error, SourceError::Halted(_) | SourceError::Suspect(_)) {
             self.timers.rest = Some(Instant::now() + FAILED_REST);
             self.shared.lock().problem = Some(error.to_string());
         }
@@ -422,7 +434,7 @@ impl Drop for Ending {
 fn forgive(slot: &Slot, root: u32, config: &SourceConfig, index: &Index) {
     let emptied = slot.held.as_ref().is_err_and(|halt| halt.reason == HaltReason::SourceEmpty);
     if emptied
-        && super::emptying::is_back(&slot.config, Oid::root(root), index).unwrap_or(false)
+        && is_back(&slot.config.path, Oid::root(root), index).unwrap_or(false)
         && let Err(error) = crate::root::refilled(&slot.config, &config.state)
     {
         tracing::warn!(root = %slot.config.name, %error, "what is known of the root cannot be written");

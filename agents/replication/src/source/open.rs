@@ -3,10 +3,9 @@
 use super::{
     SourceError,
     barrier::Barriers,
-    burst::Burst,
     command::{COMMANDS_MAX, Command},
-    emptying::Emptying,
     engine::{Engine, Timers},
+    guard::Guard,
     hot::HotSet,
     known::KnownKeys,
     large::LargeFiles,
@@ -30,7 +29,7 @@ use crate::{
 use model::{
     Epoch, Mark,
     agent_status::{Capture, RootStatus, SpoolState},
-    elements::spool::OnFull,
+    elements::{mass_change::MassChange, spool::OnFull},
 };
 use std::{
     fs, io,
@@ -38,7 +37,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::sync_channel,
+        mpsc::{Receiver, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -70,6 +69,7 @@ pub struct SourceConfig {
     pub scan_every: Duration,
     /// Time in which all content is read again.
     pub scrub_every: Duration,
+    pub mass_change: MassChange,
     /// Members that follow; what another one acknowledged before is forgotten.
     pub targets: Vec<String>,
 }
@@ -169,6 +169,7 @@ impl Source {
             stop: AtomicBool::new(false),
             spool: spool.reader(),
         });
+        let guard = Guard::new(shared.config.mass_change.clone(), &index);
         let mut engine = Engine {
             epoch: shared.config.epoch,
             shared: Arc::clone(&shared),
@@ -186,8 +187,7 @@ impl Source {
             mounts: Mounts::new(),
             unreadable: Unreadable::default(),
             barriers: Barriers::default(),
-            burst: Burst::default(),
-            emptying: Emptying::default(),
+            guard,
             commands: orders,
             timers: Timers::new(),
         };
@@ -240,6 +240,17 @@ impl Source {
         let deadline = Instant::now() + deadline;
         let (reply, answer) = sync_channel(1);
         self.0.shared.order(Command::Barrier { deadline, reply })?;
+        self.answered(&answer)
+    }
+
+    /// Lets exactly the list of removals go that `digest` stands for, once. Blocks while the roots are read.
+    pub fn approve(&self, digest: String) -> Result<String, SourceError> {
+        let (reply, answer) = sync_channel(1);
+        self.0.shared.order(Command::Approve { digest, reply })?;
+        self.answered(&answer)
+    }
+
+    fn answered<T>(&self, answer: &Receiver<Result<T, SourceError>>) -> Result<T, SourceError> {
         loop {
             match answer.recv_timeout(Duration::from_millis(100)) {
                 Ok(answer) => return answer,

@@ -6,6 +6,7 @@
 use super::{
     SourceError,
     batch::Batch,
+    guard::Guard,
     hot::HotSet,
     known::KnownKeys,
     pending::{Hint, Item, Pending},
@@ -63,6 +64,7 @@ pub(super) struct Pass<'a, 's> {
     pub hot: &'a mut HotSet,
     pub rescans: &'a mut Rescans,
     pub unreadable: &'a mut Unreadable,
+    pub guard: &'a mut Guard,
     pub batch: Batch<'s>,
     /// What of objects is kept.
     pub preserve: Preserve,

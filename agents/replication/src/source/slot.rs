@@ -27,13 +27,22 @@ pub(super) struct Slot {
 
 impl Slot {
     pub fn open(scenario: &str, index: u32, config: &RootConfig, state: &Path, by_key: bool) -> Self {
-        let held = HeldRoot::open(scenario, index, config, state, Side::Source).and_then(|root| {
-            hold(root, by_key).map_err(|error| Halt {
-                reason: HaltReason::RootMissing,
-                message: format!("{}: {error}", config.path.display()),
-            })
-        });
-        Self { config: config.clone(), held: held.map(Arc::new) }
+        let held = Self::look(scenario, index, config, state, by_key);
+        let held = held.and_then(|held| held.root.check().map(|()| held));
+        Self { config: config.clone(), held }
+    }
+
+    /// Opens a root that may wait for a word on a mass change, only to look at it.
+    pub fn look(
+        scenario: &str,
+        index: u32,
+        config: &RootConfig,
+        state: &Path,
+        by_key: bool,
+    ) -> Result<Arc<Held>, Halt> {
+        let root = HeldRoot::open_to_look(scenario, index, config, state, Side::Source)?;
+        let held = hold(root, by_key);
+        held.map(Arc::new).map_err(|error| Halt::new(HaltReason::RootMissing, config, &error.to_string()))
     }
 
     /// Looks whether the root is still the one that is held. Returns whether it may be read.
@@ -62,6 +71,11 @@ pub(super) struct Roots(pub Vec<Slot>);
 impl Roots {
     pub fn held(&self, root: u32) -> Option<&Arc<Held>> {
         self.0.get(root as usize)?.held.as_ref().ok()
+    }
+
+    /// The held root whose object this is.
+    pub fn held_as(&self, root: Oid) -> Option<&Arc<Held>> {
+        self.all_held().find(|(oid, _)| *oid == root).map(|(_, held)| held)
     }
 
     /// Every held root and its object.

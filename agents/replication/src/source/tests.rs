@@ -11,6 +11,7 @@ mod lab;
 mod lacks;
 mod limits;
 mod links;
+mod mass;
 mod mounts;
 mod patch;
 mod preserve;

@@ -3,6 +3,7 @@
 pub mod adopt_root;
 pub mod agent;
 pub mod apply;
+pub mod approve;
 pub mod config;
 pub mod context;
 pub mod controller;

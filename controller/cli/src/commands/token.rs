@@ -33,7 +33,7 @@ enum Action {
   standin token create --host mx1                        prints the line to run on mx1
 
 A viewer reads, compares and plans; an operator also starts and aborts runs; an admin also
-applies, adopts roots and makes tokens. A host's token is used once and names the controller's
+applies, adopts roots, approves removals and makes tokens. A host's token is used once and names the controller's
 certificate, so that the agent joins this controller and no other.")]
     Create(Create),
     /// List the tokens of people and jobs, never their secrets

@@ -230,9 +230,14 @@ async fn what_no_route_is_for_is_for_nobody() {
 }
 
 #[tokio::test]
-async fn an_operator_adopts_no_root() {
+async fn an_operator_adopts_no_root_and_approves_no_removal() {
     let api = Api::open().await;
-    for (verb, smallest) in [("adoptRoot", Role::Admin), ("switchover", Role::Operator), ("suspend", Role::Operator)] {
+    for (verb, smallest) in [
+        ("adoptRoot", Role::Admin),
+        ("approve", Role::Admin),
+        ("switchover", Role::Operator),
+        ("suspend", Role::Operator),
+    ] {
         for role in Role::ALL {
             let token = api.person(role.as_str(), role, FOREVER);
             let body = format!(r#"{{"verb":"{verb}","scenario":"none"}}"#);

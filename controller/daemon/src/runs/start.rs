@@ -105,7 +105,7 @@ fn options(board: &Board, entry: &Entry, request: &RunRequest, by: &str) -> Resu
     let plan = follow::plan(board, entry, request)?;
     let asked = request.options.clone();
     let RunOptions { to, skip_drain, allow_data_loss, no_fence, discard, reason, reverse, root, host, .. } = asked;
-    let (parameters, by) = (asked.parameters, by.to_owned());
+    let (parameters, digest, by) = (asked.parameters, asked.digest, by.to_owned());
     Ok(Options {
         to,
         skip_drain,
@@ -116,6 +116,7 @@ fn options(board: &Board, entry: &Entry, request: &RunRequest, by: &str) -> Resu
         reverse,
         root,
         host,
+        digest,
         plan,
         parameters,
         by,

@@ -3,10 +3,18 @@
 use super::draft::Draft;
 use crate::{compose::upstream, settings::Place, status::progress_text, text};
 use model::{
-    AssignmentStatus,
-    agent_status::{HaltReason, OutStatus, RootState, ServiceState, ServiceStatus, TargetState},
+    AssignmentStatus, ScenarioName,
+    agent_status::{HaltReason, OutStatus, RootState, RootStatus, ServiceState, ServiceStatus, TargetState},
 };
 use std::time::Duration;
+
+/// The command that ends the halt of a root, once a person has looked.
+pub(crate) fn way_on(scenario: &ScenarioName, place: &Place, root: &RootStatus) -> String {
+    match &root.held_removal {
+        Some(held) => format!("standin approve {scenario} --digest {}", held.digest),
+        None => format!("standin adopt-root {scenario} {} --host {}", root.name, place.host),
+    }
+}
 
 impl Draft<'_> {
     pub fn fresh(&self, place: &Place) -> Option<&AssignmentStatus> {
@@ -72,7 +80,8 @@ impl Draft<'_> {
         for place in places {
             for root in self.fresh(place).map(|report| &report.roots).into_iter().flatten() {
                 if let RootState::Halted { message, reason } = &root.state {
-                    halted.push((root.name.clone(), place.host.clone(), message.clone(), *reason));
+                    let way_on = way_on(self.settings.scenario, place, root);
+                    halted.push((root.name.clone(), place.host.clone(), message.clone(), *reason, way_on));
                 }
             }
         }
@@ -80,8 +89,7 @@ impl Draft<'_> {
             let hosts: Vec<_> = places.iter().map(|place| &place.host).collect();
             self.check(format!("no root is halted on {}", text::list(&hosts)));
         }
-        let name = self.settings.scenario;
-        for (root, host, message, reason) in halted {
+        for (root, host, message, reason, way_on) in halted {
             let blocker = self.block(format!("root {root} on {host} is halted"));
             blocker.facts = vec![message];
             blocker.help = match reason {
@@ -89,7 +97,7 @@ impl Draft<'_> {
                     format!("put {root} on {host} on another file system"),
                     "or accept the loss by name with `lossy` at this root in the manifest".to_owned(),
                 ],
-                _ => vec![format!("look at it, then  standin adopt-root {name} {root} --host {host}")],
+                _ => vec![format!("look at it, then  {way_on}")],
             };
         }
     }

@@ -26,6 +26,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub use builtin::builtin;
+pub(crate) use guards::way_on;
 pub use manner::Manner;
 
 /// Ordered moves towards one goal.
@@ -80,6 +81,7 @@ pub fn plan(
         Verb::Synchronize => upkeep::synchronize(&mut draft),
         Verb::Compare => upkeep::compare(&mut draft),
         Verb::AdoptRoot => upkeep::adopt_root(&mut draft),
+        Verb::Approve => upkeep::approve(&mut draft),
     }
     draft.finish(verb)
 }

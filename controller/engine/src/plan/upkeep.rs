@@ -5,14 +5,14 @@ use crate::{
     compose::upstream,
     settings::Place,
     steps::{
-        AdoptRootIdentity, CompareSides, ResumeReplication, ReverseReplication, Step, SuspendReplication,
-        SynchronizeAll,
+        AdoptRootIdentity, ApproveRemoval, CompareSides, ResumeReplication, ReverseReplication, Step,
+        SuspendReplication, SynchronizeAll,
     },
     text,
 };
 use model::{
-    MemberName,
-    agent_status::{HaltReason, LinkState, RootState},
+    HostName, MemberName, RootName,
+    agent_status::{HaltReason, HeldRemoval, LinkState, RootState},
     ledger::Suspended,
 };
 
@@ -138,12 +138,18 @@ pub(super) fn adopt_root(draft: &mut Draft<'_>) {
         return;
     }
     let status = draft.fresh(&at).and_then(|report| report.roots.iter().find(|status| status.name == root)).cloned();
-    match status.map(|status| status.state) {
+    match status.as_ref().map(|status| status.state.clone()) {
         None => {
             draft.block(format!("{host} has no root {root}"));
         }
         Some(RootState::Halted { message, reason: HaltReason::CannotHold }) => {
             draft.block(format!("{root} on {host} would halt again")).facts = vec![message];
+        }
+        Some(RootState::Halted { reason: HaltReason::MassChange, message }) => {
+            let help = status.and_then(|status| Some(approval(draft, &status.held_removal?)));
+            let blocker = draft.block(format!("{root} on {host} is halted by a mass change, which is not adopted"));
+            blocker.facts = vec![message];
+            blocker.help = help.into_iter().collect();
         }
         Some(RootState::Halted { message, .. }) => {
             draft.check(format!("{root} on {host} is halted: {message}"));
@@ -154,6 +160,53 @@ pub(super) fn adopt_root(draft: &mut Draft<'_>) {
             draft.block(format!("{root} on {host} is not halted: there is nothing to adopt"));
         }
     }
+}
+
+fn approval(draft: &Draft<'_>, held: &HeldRemoval) -> String {
+    format!("standin approve {} --digest {}", draft.settings.scenario, held.digest)
+}
+
+/// Root and removal of every root that waits for a word.
+fn held_removals(draft: &Draft<'_>) -> Vec<(Place, RootName, HeldRemoval)> {
+    let mut held = Vec::new();
+    for place in draft.settings.places() {
+        for root in draft.fresh(&place).map(|report| &report.roots).into_iter().flatten() {
+            if let Some(removal) = &root.held_removal {
+                held.push((place.clone(), root.name.clone(), removal.clone()));
+            }
+        }
+    }
+    held
+}
+
+pub(super) fn approve(draft: &mut Draft<'_>) {
+    let held = held_removals(draft);
+    let digest = draft.options.digest.clone().unwrap_or_default();
+    let found = held.iter().find(|(_, _, removal)| removal.digest == digest).cloned();
+    let Some((at, root, removal)) = found else {
+        if draft.active().is_some_and(|active| !draft.require_answer(&active, format!("{active} does not answer"))) {
+            return;
+        }
+        let facts = held.iter().map(|(at, root, removal)| removal_text(&at.host, root, removal)).collect();
+        let help = held.iter().map(|(_, _, removal)| approval(draft, removal)).collect();
+        let (message, is_conflict) = match held.is_empty() {
+            true => ("no root is halted by a mass change: there is nothing to approve", false),
+            false => ("what waits for a word is another list than this digest stands for", true),
+        };
+        let blocker = draft.block(message);
+        (blocker.facts, blocker.help, blocker.is_conflict) = (facts, help, is_conflict);
+        return;
+    };
+    draft.title = format!("approve what is missing from {root} on {}", at.host);
+    draft.check(format!("the list of what would go is {} on {}", removal.list, at.host));
+    draft.losses.push(format!("{}, for good", removal_text(&at.host, &root, &removal)));
+    draft.losses.extend(removal.sample.iter().map(|path| format!("  {path}")));
+    draft.step(ApproveRemoval { at, root, digest });
+}
+
+fn removal_text(host: &HostName, root: &RootName, removal: &HeldRemoval) -> String {
+    let HeldRemoval { removed, of, .. } = removal;
+    format!("{removed} of {of} names of {root}, which are gone on {host}, would be removed on its replicas")
 }
 
 fn connected(draft: &Draft<'_>) -> Vec<Place> {

@@ -5,13 +5,14 @@ mod members;
 
 use crate::{
     compose::upstream,
+    plan::way_on,
     settings::{Observed, Place, Settings},
     text,
 };
 use conditions::Fact;
 use model::{
     AssignmentStatus, Ledger, MemberName, Timestamp,
-    agent_status::{HaltReason, Progress, RootState, TargetState},
+    agent_status::{HaltReason, HeldRemoval, Progress, RootState, TargetState},
     view::{ActiveView, Health, RunState, RunView, ScenarioState, ScenarioView, Verb},
 };
 
@@ -53,6 +54,12 @@ pub fn status(
 fn active_view(place: Place, change: Option<(Timestamp, String)>) -> ActiveView {
     let (since, cause) = change.map_or((None, "initial".to_owned()), |(at, cause)| (Some(at), cause));
     ActiveView { member: place.member, host: place.host, since, cause }
+}
+
+/// Where to look at what would go.
+fn listed(held: &HeldRemoval) -> String {
+    let some = held.sample.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    format!("such as {some}; all are in {}", held.list)
 }
 
 /// How far a synchronization is, such as `copying: 61% (1.2 of 2.0 GiB)`.
@@ -99,13 +106,15 @@ impl<'a> Scene<'a> {
         for place in self.settings.places() {
             for root in self.fresh(&place).map(|report| &report.roots).into_iter().flatten() {
                 if let RootState::Halted { reason, message } = &root.state {
-                    let adopt =
-                        format!("standin adopt-root {} {} --host {}", self.settings.scenario, root.name, place.host);
-                    let way_on = match reason {
+                    let command = way_on(self.settings.scenario, &place, root);
+                    let way_on = match (reason, &root.held_removal) {
                         // It says itself what can be done.
-                        HaltReason::CannotHold => String::new(),
-                        HaltReason::RootMissing => format!("; mount or restore it; if it was made anew: {adopt}"),
-                        _ => format!("; if that is meant: {adopt}"),
+                        (HaltReason::CannotHold, _) => String::new(),
+                        (HaltReason::RootMissing, _) => {
+                            format!("; mount or restore it; if it was made anew: {command}")
+                        }
+                        (_, Some(held)) => format!("; {}; if that is meant: {command}", listed(held)),
+                        _ => format!("; if that is meant: {command}"),
                     };
                     let text = format!("halted on {}: {message}{way_on}", place.host);
                     halted.push((place.clone(), text));

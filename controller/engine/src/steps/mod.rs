@@ -5,6 +5,7 @@
 
 mod adopt_root_identity;
 mod approve;
+mod approve_removal;
 mod check_active;
 mod compare_sides;
 mod drain_spool;
@@ -23,6 +24,7 @@ mod synchronize_all;
 
 pub use adopt_root_identity::AdoptRootIdentity;
 pub use approve::Approve;
+pub use approve_removal::ApproveRemoval;
 pub use check_active::CheckActive;
 pub use compare_sides::CompareSides;
 pub use drain_spool::DrainSpool;
@@ -200,6 +202,7 @@ steps![
     SynchronizeAll,
     CompareSides,
     AdoptRootIdentity,
+    ApproveRemoval,
     Approve,
     RunScript,
 ];

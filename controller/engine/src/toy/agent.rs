@@ -4,8 +4,8 @@ use model::{
     Assignment, AssignmentStatus, Direction, ErrandId, ErrandOutcome, ErrandResult, HostName, Mark, MemberName, Role,
     Timestamp,
     agent_status::{
-        BandwidthStatus, HaltReason, Lag, LinkState, OutStatus, RootState, RootStatus, ServiceState, ServiceStatus,
-        SetAside, SourceStatus, TargetState, TargetStatus,
+        BandwidthStatus, HaltReason, HeldRemoval, Lag, LinkState, OutStatus, RootState, RootStatus, ServiceState,
+        ServiceStatus, SetAside, SourceStatus, TargetState, TargetStatus,
     },
     errand::{Comparison, Work},
 };
@@ -32,6 +32,8 @@ pub enum Fault {
     LinkCut,
     /// The root on this host is halted.
     RootHalted(HostName),
+    /// Half of what was in its roots went at once.
+    MassChange(HostName),
 }
 
 /// One host: what it has taken up, what is on its disk, what it remembers.
@@ -225,16 +227,19 @@ impl Agent {
     fn roots(&self, part: &Assignment, faults: &BTreeSet<Fault>) -> Vec<RootStatus> {
         let halted = faults.contains(&Fault::RootHalted(self.host.clone()));
         let adopted = self.records.keys().any(|id| matches!(part.errands.get(id), Some(Work::AdoptRoot { .. })));
-        let state = match halted && !adopted {
-            true => {
-                RootState::Halted { reason: HaltReason::SourceEmpty, message: "had 12 entries, has none".to_owned() }
-            }
-            false => RootState::Ready,
+        let held = faults.contains(&Fault::MassChange(self.host.clone()));
+        let approved = self.records.keys().any(|id| matches!(part.errands.get(id), Some(Work::ApproveRemoval { .. })));
+        let halt = |reason, message: &str| RootState::Halted { reason, message: message.to_owned() };
+        let (state, held_removal) = match (halted && !adopted, held && !approved) {
+            (true, _) => (halt(HaltReason::SourceEmpty, "had 12 entries, has none"), None),
+            (_, true) => (halt(HaltReason::MassChange, "6000 of 12000 names would be removed"), Some(held_removal())),
+            _ => (RootState::Ready, None),
         };
         let status = |root: &model::elements::roots::Root| RootStatus {
             name: root.name.clone(),
             path: root.path.clone(),
             state: state.clone(),
+            held_removal: held_removal.clone(),
             files: Some(self.orders.len() as u64),
             bytes: Some(self.orders.len() as u64 * 1024),
             ..RootStatus::default()
@@ -264,5 +269,16 @@ impl Agent {
             streams: streams.collect(),
             ..SourceStatus::default()
         }
+    }
+}
+
+/// What waits for a word in the toy world.
+fn held_removal() -> HeldRemoval {
+    HeldRemoval {
+        digest: "d1".to_owned(),
+        removed: 6000,
+        of: 12_000,
+        sample: vec!["a/one".to_owned(), "b/two".to_owned()],
+        list: "/var/lib/standin/data.going".to_owned(),
     }
 }

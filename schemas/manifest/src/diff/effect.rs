@@ -27,7 +27,7 @@ const METADATA: &[(&str, Rule)] = &[("metadata.**", LIVE)];
 /// Both ends of a stream dial anew when the address of its target changes.
 const HOST: &[(&str, Rule)] = &[("spec.replicationAddress", RESTART)];
 
-/// A source is opened with its roots, its spool and its targets, a target with its roots: any change of those closes
+/// A source is opened with its roots, its spool, its limits and its targets, a target with its roots: any change of those closes
 /// and opens it. A target with other roots compares everything, as do all when something else is to be preserved. Links
 /// carry the synchronization settings, and take up limits and compression as they go.
 const SCENARIO: &[(&str, Rule)] = &[
@@ -55,6 +55,7 @@ const SCENARIO: &[(&str, Rule)] = &[
     ("spec.replication.bandwidth.**", LIVE),
     ("spec.replication.compression", LIVE),
     ("spec.synchronization.**", RESTART),
+    ("spec.massChange.**", RESTART),
     ("spec.monitoring.**", LIVE),
     ("spec.services.**", LIVE),
     ("spec.redirection.**", LIVE),

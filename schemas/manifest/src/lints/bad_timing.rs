@@ -7,6 +7,7 @@ use crate::{
 };
 use model::{
     RecoveryPlanSpec, ScenarioSpec,
+    elements::mass_change::{MassChange, WITHIN_MAX},
     units::{Period, Size},
 };
 
@@ -27,6 +28,7 @@ fn check(world: &World<'_>, findings: &mut Vec<Finding>) {
             }
         }
         findings.extend(shorter_than_a_round(item, spec));
+        findings.extend(not_remembered(item, &spec.mass_change));
     }
 }
 
@@ -51,6 +53,7 @@ fn periods(spec: &ScenarioSpec) -> Vec<(String, Period)> {
         ("/spec/monitoring/interval".to_owned(), spec.monitoring.interval),
         ("/spec/monitoring/timeout".to_owned(), spec.monitoring.timeout),
         ("/spec/switchover/guards/maxLag".to_owned(), spec.switchover.guards.max_lag),
+        ("/spec/massChange/within".to_owned(), spec.mass_change.within),
     ];
     for (n, check) in spec.monitoring.checks.iter().enumerate() {
         found.extend(check.exec.iter().map(|c| (format!("/spec/monitoring/checks/{n}/exec/timeout"), c.timeout)));
@@ -69,6 +72,14 @@ fn zero(item: &Item, pointer: String, label: &str) -> Option<Finding> {
     let field = pointer.rsplit('/').next().unwrap_or_default().to_owned();
     let finding = item.place(pointer).error(LINT.code, format!("`{field}` must be more than 0"))?;
     Some(finding.label(label).help(format!("leave `{field}` out for its default")))
+}
+
+fn not_remembered(item: &Item, limits: &MassChange) -> Option<Finding> {
+    if limits.within.0 <= WITHIN_MAX {
+        return None;
+    }
+    let finding = item.place("/spec/massChange/within").error(LINT.code, "`within` may be a day at most")?;
+    Some(finding.label("removals are not remembered for so long").help("write 24h"))
 }
 
 fn shorter_than_a_round(item: &Item, spec: &ScenarioSpec) -> Option<Finding> {

@@ -10,7 +10,11 @@ use crate::{
     root::RootConfig,
     source::{SCAN_EVERY, SCRUB_EVERY, Source, SourceConfig},
 };
-use model::{Epoch, Mark, agent_status::Capture, elements::spool::OnFull};
+use model::{
+    Epoch, Mark,
+    agent_status::Capture,
+    elements::{mass_change::MassChange, spool::OnFull},
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -67,6 +71,7 @@ impl Lab {
             on_full: OnFull::Resync,
             scan_every: SCAN_EVERY,
             scrub_every: SCRUB_EVERY,
+            mass_change: MassChange::default(),
             targets: vec!["replica".into()],
         }
     }

@@ -6,17 +6,11 @@
 //! the guard sees the end of it before anything was deleted elsewhere. What goes quickly, wherever it is, is held by
 //! `burst`; this is for few entries, and for roots whose changes no event tells.
 
-use super::{SourceError, slot::Held};
-use crate::{
-    beneath,
-    index::Index,
-    meta::Oid,
-    root::{RootConfig, is_filled_directory},
-};
+use super::super::slot::Held;
+use crate::{beneath, index::Index, meta::Oid};
 use model::elements::roots::RESERVED_DIRECTORY;
 use std::{
     io,
-    os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +22,7 @@ const AT_REST: Duration = Duration::from_secs(1);
 /// Somebody who takes longer is removing, not emptying.
 const HELD_MAX: Duration = Duration::from_secs(10);
 /// Entries that are counted; larger roots are guarded once they have become as small.
-const COUNTED_MAX: u32 = 4096;
+pub(super) const COUNTED_MAX: u32 = 4096;
 
 /// Whether entries are going, and since when.
 #[derive(Default)]
@@ -78,23 +72,6 @@ impl Emptying {
         *self = Self::default();
         None
     }
-}
-
-/// Whether what an emptied root had at its top is back, half of it at least, with something in each directory that had
-/// something. Whatever else appears in it, a log file or an empty directory, says nothing.
-pub(super) fn is_back(config: &RootConfig, root: Oid, index: &Index) -> Result<bool, SourceError> {
-    let top = std::fs::File::open(&config.path)?;
-    let known = index.some_names_in(root, COUNTED_MAX)?;
-    let mut back = 0;
-    for (name, oid) in &known {
-        let had_some = index.count_names_in(*oid, 1)? > 0;
-        let is_there = match had_some {
-            true => is_filled_directory(top.as_fd(), name)?,
-            false => beneath::stat_entry(top.as_fd(), name).is_ok(),
-        };
-        back += usize::from(is_there);
-    }
-    Ok(back > 0 && back * 2 >= known.len())
 }
 
 fn entries(held: &Held) -> io::Result<u32> {
