@@ -50,7 +50,6 @@ fn assert_followed(lab: &Lab, source: &Source) {
     barrier(source);
     assert_eq!(source.report().roots[0].state, RootState::Ready);
     assert_eq!(differences(&lab.indexed(), &real(&lab.root()), false), Vec::<String>::new());
-    assert_eq!(lab.told(source), Vec::<String>::new());
 }
 
 #[test]
