@@ -3,7 +3,7 @@
 use crate::story::{ROOT, SCENARIO, SOON, active_host, assert_equal, protected, wait_until_protected};
 use anyhow::{Context, Result, ensure};
 use model::view::RunState;
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::FileExt, time::Duration};
 use testkit::{Fleet, wait_until};
 
 const HOSTS: [&str; 2] = ["mx1", "mx2"];
@@ -25,6 +25,8 @@ fn every_failpoint_is_survived() -> Result<()> {
             );
             fleet.write_script(host, "s", &script)?;
         }
+        // Large enough to change in place, and hardly anything in it.
+        fs::File::create(fleet.root("mx1", ROOT).join("image"))?.set_len(40 << 20)?;
         Ok(fs::write(fleet.root("mx1", ROOT).join("first"), "first")?)
     })?;
     let mut missed = Vec::new();
@@ -86,6 +88,8 @@ fn write(fleet: &mut Fleet, round: usize) -> Result<()> {
     let directory = root.join(format!("round{round}"));
     fs::create_dir_all(&directory)?;
     (0..20).try_for_each(|n| fs::write(directory.join(format!("f{n}")), format!("{round} {n}")))?;
+    let image = fs::OpenOptions::new().write(true).open(root.join("image"))?;
+    image.write_all_at(format!("round {round}").as_bytes(), (round as u64) << 18)?;
     Ok(fs::rename(directory.join("f0"), root.join("first"))?)
 }
 

@@ -11,7 +11,8 @@ fn everything_is_copied_and_followed() -> Result<()> {
         testkit::skip("needs rsync");
         return Ok(());
     }
-    let fleet = protected(false, "", |fleet| {
+    // So much goes here that somebody would be asked.
+    let fleet = protected(false, "  massChange: {halt: false}\n", |fleet| {
         let root = fleet.root("mx1", ROOT);
         Tree::of_every_kind(&root.join("kinds"))?;
         copy_tree(Path::new("/usr/share/doc"), &root.join("doc"))

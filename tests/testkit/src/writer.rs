@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{FileExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -96,11 +96,14 @@ struct Work {
 const DIRECTORIES: u64 = 8;
 const FILES: u64 = 40;
 const FILE_BYTES_MAX: u64 = 64 << 10;
+const IMAGES: u64 = 2;
+const IMAGE_BYTES_MAX: u64 = 4 << 20;
 
 impl Work {
     fn operate(&mut self) -> io::Result<()> {
         let result = match self.chance.below(100) {
-            0..35 => self.replace(),
+            0..25 => self.replace(),
+            25..35 => self.write_within(),
             35..60 => self.append(),
             60..70 => self.move_file(),
             70..76 => self.move_directory(),
@@ -134,6 +137,16 @@ impl Work {
     fn append(&mut self) -> io::Result<()> {
         let bytes = self.bytes();
         OpenOptions::new().append(true).open(self.file())?.write_all(&bytes)?;
+        self.written.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// As databases do: somewhere in a large file.
+    fn write_within(&mut self) -> io::Result<()> {
+        let path = self.directory.join(format!("image{}", self.chance.below(IMAGES)));
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let bytes = self.bytes();
+        file.write_all_at(&bytes, self.chance.below(IMAGE_BYTES_MAX))?;
         self.written.bytes += bytes.len() as u64;
         Ok(())
     }
