@@ -16,6 +16,7 @@ use std::{
 pub(super) const RECENT: Duration = Duration::from_secs(600);
 /// Files looked at each second; 1000 cost about 10 ms.
 const FILES_MAX: usize = 1024;
+const FORGOTTEN_AT_ONCE: usize = FILES_MAX / 8;
 const EVERY: Duration = Duration::from_secs(1);
 /// How long a page stays dirty where the system does not say: its defaults, together.
 const DIRTY_USUAL: Duration = Duration::from_secs(35);
@@ -71,15 +72,26 @@ impl HotSet {
             return;
         }
         let now = Instant::now();
-        if self.files.len() >= FILES_MAX && !self.files.contains_key(&oid) {
-            let quiet = self.files.iter().filter(|(_, hot)| !hot.writers).min_by_key(|(_, hot)| hot.until);
-            let Some(quiet) = quiet.map(|(oid, _)| *oid) else { return };
-            self.files.remove(&quiet);
+        if self.files.len() >= FILES_MAX && !self.files.contains_key(&oid) && !self.make_room() {
+            return;
         }
         let untold = reading.writers && reading.untold;
         let before = self.files.get(&oid).and_then(|hot| hot.again);
         let again = if untold || reading.writers && reading.moved { Some(now + self.dirty_max) } else { before };
         self.files.insert(oid, Hot { until: now + RECENT, writers: reading.writers, untold, again });
+    }
+
+    /// Forgets some of those that were written longest ago and that nobody has open. Some at once, as to look for them
+    /// takes its time when one file after the other is made.
+    fn make_room(&mut self) -> bool {
+        let mut quiet: Vec<_> =
+            self.files.iter().filter(|(_, hot)| !hot.writers).map(|(oid, hot)| (hot.until, *oid)).collect();
+        let count = quiet.len().min(FORGOTTEN_AT_ONCE);
+        if count < quiet.len() {
+            quiet.select_nth_unstable(count);
+        }
+        quiet[..count].iter().for_each(|(_, oid)| drop(self.files.remove(oid)));
+        count > 0
     }
 
     pub fn forget(&mut self, oid: Oid) {
@@ -167,6 +179,9 @@ mod tests {
         assert_eq!(hot.all().len(), 2);
         (3000..3000 + 2 * FILES_MAX as u64).for_each(|oid| hot.add(Oid(oid), Reading { recent: true, ..WRITTEN }));
         assert_eq!(hot.all().len(), FILES_MAX);
+        (9000..9000 + 2 * FILES_MAX as u64)
+            .for_each(|oid| hot.add(Oid(oid), Reading { recent: true, ..Reading::default() }));
+        assert_eq!(hot.all().len(), FILES_MAX, "and those with writers are not forgotten for others");
         assert!(hot.all().iter().all(|look| look.writers), "those without writers made room");
         hot.files.retain(|oid, _| *oid == Oid(2000));
         assert!(reads(&mut hot, Instant::now() + RECENT * 2).is_empty());

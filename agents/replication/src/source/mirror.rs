@@ -290,7 +290,8 @@ impl Mirror<'_, '_> {
     /// Takes over what the target has at one of the object's names, if it is the same.
     fn adopt(&mut self, stored: &Stored, names: &[(Oid, Vec<u8>)]) -> Result<bool, SessionError> {
         let mut found = Vec::new();
-        for (parent, name) in names {
+        // A target that had nothing to list has nothing to be found.
+        for (parent, name) in names.iter().filter(|_| self.theirs.has_any()) {
             let Some((root, above)) = self.path(*parent)? else { continue };
             let path = below(&above, name);
             if let Some((entry, equal)) = self.theirs.at(root, &path)? {

@@ -10,6 +10,8 @@ use std::path::Path;
 /// The listing of a target.
 pub(super) struct Theirs {
     connection: Connection,
+    /// It has more than its roots.
+    any: std::cell::Cell<bool>,
 }
 
 impl Theirs {
@@ -32,10 +34,16 @@ impl Theirs {
         )?;
         // Nothing is kept of it: it is only open, not there.
         std::fs::remove_file(&path).map_err(SessionError::io("unlinking a listing"))?;
-        Ok(Self { connection })
+        Ok(Self { connection, any: std::cell::Cell::new(false) })
+    }
+
+    /// Whether the target listed anything below its roots.
+    pub fn has_any(&self) -> bool {
+        self.any.get()
     }
 
     pub fn add(&self, entries: Vec<Entry>) -> Result<(), SessionError> {
+        self.any.set(self.any.get() || entries.iter().any(|entry| !entry.path.is_empty()));
         self.connection.execute_batch("BEGIN")?;
         {
             let mut put = self.connection.prepare_cached(
