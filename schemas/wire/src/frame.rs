@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 
@@ -47,12 +47,9 @@ pub enum FrameError {
     Io(#[from] io::Error),
 }
 
-/// What is gathered before it is written, and read ahead at once.
-const BUFFER_BYTES: usize = 128 << 10;
-
 /// Reads frames in order, refusing any that is damaged, too large or out of sequence.
 pub struct FrameReader<R> {
-    inner: BufReader<R>,
+    inner: R,
     limit: usize,
     /// Flags that are understood now.
     flags: u16,
@@ -61,7 +58,7 @@ pub struct FrameReader<R> {
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub fn new(inner: R, limit: usize) -> Self {
-        Self { inner: BufReader::with_capacity(BUFFER_BYTES, inner), limit, flags: 0, next: 0 }
+        Self { inner, limit, flags: 0, next: 0 }
     }
 
     /// Changes the largest payload read from now on, once the peer is known better.
@@ -105,13 +102,13 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
 /// Writes frames with consecutive sequence numbers.
 pub struct FrameWriter<W> {
-    inner: BufWriter<W>,
+    inner: W,
     next: u64,
 }
 
 impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     pub fn new(inner: W) -> Self {
-        Self { inner: BufWriter::with_capacity(BUFFER_BYTES, inner), next: 0 }
+        Self { inner, next: 0 }
     }
 
     /// Writes one frame without flushing.
@@ -124,7 +121,6 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         self.write_flagged(kind, FLAG_COMPRESSED, payload).await
     }
 
-    // Header and payload go to a buffer first: each write to an encrypted connection is a record of its own.
     async fn write_flagged(&mut self, kind: u16, flags: u16, payload: &[u8]) -> Result<(), FrameError> {
         if payload.len() > u32::MAX as usize {
             return Err(FrameError::TooLarge { length: payload.len(), limit: u32::MAX as usize });

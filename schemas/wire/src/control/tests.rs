@@ -20,10 +20,7 @@ fn hello() -> ToController {
 fn received<M: DeserializeOwned>(kind: u16, body: &[u8]) -> Result<M, ControlError> {
     wait(async {
         let mut bytes = Vec::new();
-        let mut writer = FrameWriter::new(&mut bytes);
-        writer.write(kind, body).await.unwrap();
-        writer.flush().await.unwrap();
-        drop(writer);
+        FrameWriter::new(&mut bytes).write(kind, body).await.unwrap();
         receive(&mut FrameReader::new(bytes.as_slice(), CONTROL_BYTES_MAX)).await
     })
 }

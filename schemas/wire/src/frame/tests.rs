@@ -105,10 +105,7 @@ fn unknown_flags_are_refused() {
 fn compressed_payloads_are_only_taken_where_that_was_agreed() {
     let bytes = wait(async {
         let mut bytes = Vec::new();
-        let mut writer = FrameWriter::new(&mut bytes);
-        writer.write_compressed(TYPE_DATA_FIRST, b"squeezed").await.unwrap();
-        writer.flush().await.unwrap();
-        drop(writer);
+        FrameWriter::new(&mut bytes).write_compressed(TYPE_DATA_FIRST, b"squeezed").await.unwrap();
         bytes
     });
     assert!(matches!(read(&bytes), Err(FrameError::Flags(FLAG_COMPRESSED))));

@@ -197,10 +197,7 @@ fn data(oid: u64, bytes: Vec<u8>) -> Message {
 
 async fn frame(kind: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut writer = FrameWriter::new(&mut bytes);
-    writer.write(kind, payload).await.unwrap();
-    writer.flush().await.unwrap();
-    drop(writer);
+    FrameWriter::new(&mut bytes).write(kind, payload).await.unwrap();
     bytes
 }
 
