@@ -170,7 +170,7 @@ impl<'a> Link<'a> {
         match message {
             Message::Ack { synced, .. } => self.acknowledge(synced),
             Message::Diverged { oid, blocks } => {
-                tracing::warn!(target = %self.target, %oid, blocks = blocks.len(), "a file was changed at the target; what it should be is sent");
+                tracing::warn!(target = %self.target, %oid, blocks = blocks.len(), "blocks of a file are others at the target; what they should be is sent");
                 self.shared.order(Command::Repair { oid, blocks }).map_err(session_error)
             }
             Message::Stalled { why } | Message::Failed { why } => Err(SessionError::Refused(why)),

@@ -1,5 +1,6 @@
-//! Blocks of files that are not what a change was meant for: somebody wrote to the replica. Nothing is done to them until
-//! the source has said what they should be, which is asked for in every session until then.
+//! Blocks of files that are not what a change was meant for: a synchronization gave them as they were later, or somebody
+//! wrote to the replica. Nothing is done to them until the source has said what they should be, which is asked for in
+//! every session until then.
 
 use super::map::{Map, oid_at, sql};
 use crate::message::{BLOCKS_MAX, Message};

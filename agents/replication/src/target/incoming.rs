@@ -208,10 +208,6 @@ impl Incoming {
     fn patch_end(&mut self, map: &Map, oid: Oid, size: u64) -> Result<()> {
         self.patch_of(oid)?;
         let Some(patch) = self.patch.take() else { return Ok(()) };
-        if patch.diverged > 0 {
-            let problem = "a file was changed by hand here: what it should be is asked for";
-            note(&mut self.problems, problem.to_owned());
-        }
         let (root, changes) = patch.end(map, size)?;
         self.staged_in.insert(root);
         self.sync_later(changes);

@@ -38,8 +38,7 @@ pub(super) struct OpenPatch {
     /// The first block that may come next.
     next: u64,
     buffer: Box<[u8; BLOCK_BYTES]>,
-    /// Blocks that were not what the changes were meant for, now, and whether there were any before.
-    pub diverged: u64,
+    /// Some of its blocks are to be asked for.
     was_diverged: bool,
 }
 
@@ -63,18 +62,7 @@ impl OpenPatch {
         let changes = beneath::create_file(disk.staging(root)?.as_fd(), &stage).map_err(opened)?;
         let changes = BufWriter::with_capacity(256 << 10, std::fs::File::from(changes));
         let buffer = vec![0; BLOCK_BYTES].try_into().unwrap_or_else(|_| Box::new([0; BLOCK_BYTES]));
-        Ok(Self {
-            oid,
-            pending,
-            root,
-            stage,
-            old,
-            changes,
-            next: 0,
-            buffer,
-            diverged: 0,
-            was_diverged: map.has_diverged(oid)?,
-        })
+        Ok(Self { oid, pending, root, stage, old, changes, next: 0, buffer, was_diverged: map.has_diverged(oid)? })
     }
 
     /// Takes one record between the node and the end.
@@ -92,8 +80,12 @@ impl OpenPatch {
         self.buffer.fill(0);
         if let Base::Old(hash) = base {
             read_block(self.old.as_fd(), at, &mut self.buffer[..]).map_err(SessionError::io("reading a block"))?;
-            if block_hash(&self.buffer[..]) != hash {
-                self.diverged += 1;
+            let now = block_hash(&self.buffer[..]);
+            if now == new {
+                // A synchronization gave it as it was then, and this change is older.
+                return Ok(());
+            }
+            if now != hash {
                 return Ok(map.note_diverged(self.oid, number)?);
             }
         }
