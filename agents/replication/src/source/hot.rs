@@ -90,7 +90,9 @@ impl HotSet {
         if count < quiet.len() {
             quiet.select_nth_unstable(count);
         }
-        quiet[..count].iter().for_each(|(_, oid)| drop(self.files.remove(oid)));
+        for (_, oid) in &quiet[..count] {
+            self.files.remove(oid);
+        }
         count > 0
     }
 
